@@ -1,0 +1,77 @@
+"""Reading a gold answer: which option it names, and its plain text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LABEL = re.compile(r"^\s*(?:[(\[（【]\s*([A-Za-z])\s*[)\]）】][.:：]?|([A-Za-z])\s*[.．:：)）、])\s*(?=\S)", re.S)
+_LETTERS = re.compile(r"^\W*([A-Z](?:\s*(?:,|、|，|;|&|and|\s)\s*[A-Z])*|[A-Z]{1,8})\W*$")
+
+
+def plain(text: str) -> str:
+    """Returns the text in NFKC, case-folded, with single spaces and no final full stop.
+
+    Signs and digits stay: "0^+" and "0^-" remain different.
+    """
+    text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+    return re.sub(r"(?<=[\w)}\]])\s*[.。]$", "", text)
+
+
+def option_text(option: str, index: int) -> str:
+    """Returns an option without its own label: "B. 12 cm" at index 1 gives "12 cm"."""
+    match = _LABEL.match(option)
+    if match and (match[1] or match[2]).upper() == LETTERS[index : index + 1]:
+        return option[match.end() :].strip()
+    return option.strip()
+
+
+def letters_of(answer: str, num_options: int) -> tuple[int, ...]:
+    """Returns the option indexes that an answer made of letters alone names.
+
+    "C", "(C)", "$C$", "A, C", "ACD" and "A and C" are letters; "CAT" is a word when any of its letters
+    is out of range or repeats. Empty where the answer isn't letters.
+    """
+    text = unicodedata.normalize("NFKC", answer).strip().strip("$").strip()
+    text = re.sub(r"^\\(?:text|mathrm|mathbf|textbf)\s*\{(.*)\}$", r"\1", text).strip()
+    match = _LETTERS.match(text)
+    if not match:
+        return ()
+    letters = [c for c in re.sub(r"\band\b", "", match[1]) if c in LETTERS]
+    indexes = [LETTERS.index(c) for c in letters]
+    if len(set(indexes)) < len(indexes) or any(i >= num_options for i in indexes):
+        return ()
+    return tuple(sorted(indexes))
+
+
+def gold_options(answer: str, options: Sequence[str]) -> tuple[int, ...]:
+    """Returns the indexes of the options that a gold answer names, empty where it names none.
+
+    The gold may be an option's text, a letter ("C", "(C)", "C. 12 cm") or several letters. An option's
+    whole text comes before a letter: with the options ["B", "A"], the gold "A" is the second.
+    """
+    if not options:
+        return ()
+    given = plain(answer)
+    by_text = [i for i, o in enumerate(options) if given in (plain(o), plain(option_text(o, i)))]
+    if len(by_text) == 1:
+        return (by_text[0],)
+    letters = letters_of(answer, len(options))
+    if letters:
+        return letters
+    match = _LABEL.match(answer)
+    if match:
+        index = LETTERS.find((match[1] or match[2]).upper())
+        if 0 <= index < len(options) and plain(answer[match.end() :]) == plain(option_text(options[index], index)):
+            return (index,)
+    return tuple(by_text[:1])
+
+
+def gold_text(answer: str, options: Sequence[str]) -> str:
+    """Returns what a gold says, a letter read through its option, in plain form: for comparing golds."""
+    named = gold_options(answer, options)
+    if named:
+        return " | ".join(sorted(plain(option_text(options[i], i)) for i in named))
+    return plain(answer)

@@ -1,0 +1,51 @@
+"""Recognising which known question a chat request asks, by its text and its pictures together."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmcurate import pictures, prompts
+
+
+class KnownQuestions:
+    """Questions found again from the messages that ask them.
+
+    Args:
+        questions: rows of `question` and, where they are, `options`, `answer`, `images` and `id`: a source, or
+            a list of dicts. Rows whose pictures can't be read are left out.
+    """
+
+    def __init__(self, questions: Iterable[Mapping[str, Any]]) -> None:
+        self._known: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
+        for row in questions:
+            try:
+                structs = [pictures.as_struct(p) for p in row.get("images") or ()]
+                text, order = prompts.user_text(str(row.get("question") or ""), list(row.get("options") or ()), len(structs))
+            except (OSError, ValueError):
+                continue
+            shown = tuple(pictures.digest(pictures.for_model(structs[i]["bytes"])[0]) for i in order)
+            self._known.setdefault((text, shown), row)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, messages: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+        """Returns the row that the last user message asks, or None."""
+        content = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+        if isinstance(content, str):
+            return self._known.get((content, ()))
+        text, shown = "", []
+        for part in content:
+            if part["type"] == "image_url":
+                text += "<image>"
+                try:
+                    data = base64.b64decode(part["image_url"]["url"].partition(",")[2], validate=True)
+                except binascii.Error:
+                    return None
+                shown.append(pictures.digest(data))
+            else:
+                text += part["text"]
+        return self._known.get((text, tuple(shown)))

@@ -1,0 +1,126 @@
+"""One question to a model, one answer, and the key under which the answer is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmcurate import pictures
+from mmcurate.errors import ChatError
+
+KEY_VERSION = 1
+"""Part of every key; raise it when the same request would be sent as other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A system prompt, a user's text with `<image>` tags, and the pictures at those tags.
+
+    Attributes:
+        system: the system prompt, or an empty text for none.
+        text: the user's text; each `<image>` in it stands for the next picture. Without pictures the text is sent as it is.
+        images: picture structs (`schema.PICTURE`); their bytes are read only when the request is sent.
+        sample_index: which of several answers to the same request this is; gives the request its seed.
+    """
+
+    system: str
+    text: str
+    images: Sequence[Mapping[str, Any]] = ()
+    sample_index: int = 0
+
+    def key(self, model: Mapping[str, Any]) -> bytes:
+        """Returns the 32-byte key of the answer, given the model's identity and sampling settings.
+
+        The route is no part of it: not the URL, not the key, not the limit on tokens (the store knows what an
+        answer that ended by itself may serve).
+        """
+        content = [KEY_VERSION, model, self.system, self.text, [p["sha256"] for p in self.images], self.sample_index]
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Returns the OpenAI-style messages, pictures as data URLs. Reads the pictures."""
+        content: str | list[dict[str, Any]] = self.text
+        if self.images:
+            content = []
+            pieces = self.text.split("<image>")
+            if len(pieces) - 1 != len(self.images):
+                raise ChatError(f"{len(pieces) - 1} <image> tags, but {len(self.images)} pictures")
+            for i, piece in enumerate(pieces):
+                if i:
+                    url = pictures.data_url(pictures.read(dict(self.images[i - 1])))
+                    content.append({"type": "image_url", "image_url": {"url": url}})
+                if piece:
+                    content.append({"type": "text", "text": piece})
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": content}]
+
+
+def seed(key: bytes, sample_index: int) -> int:
+    """Returns a request's seed, below 2^31: samples of one question follow each other, so none is equal.
+
+    `key` is the key of the question's sample 0.
+    """
+    return (int.from_bytes(key[:4], "big") + sample_index) % (1 << 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A model's answer.
+
+    Attributes:
+        text: the message's content, as it came.
+        reasoning: the message's separate reasoning, or None.
+        finish_reason: "stop" where the model ended by itself, "length" where it was cut off.
+        prompt_tokens: by the server's count; 0 where it sends none.
+        num_tokens: of the completion.
+        key: the key in the answer store.
+        stored: whether it came from the store instead of the endpoint.
+    """
+
+    text: str
+    reasoning: str | None
+    finish_reason: str
+    prompt_tokens: int
+    num_tokens: int
+    key: bytes
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request without an answer: why, and whether the same request may work later."""
+
+    reason: str
+    passing: bool
+
+
+def parse(body: bytes, key: bytes, *, stored: bool) -> Answer:
+    """Reads an answer from the body of a chat completion.
+
+    Raises:
+        ValueError: the body isn't one.
+    """
+    try:
+        data = json.loads(body)
+        choice = data["choices"][0]
+        message = choice["message"]
+        usage = data.get("usage") or {}
+        content = message.get("content")
+        if not isinstance(content, str | None):
+            raise TypeError(f"content is {type(content).__name__}")
+        return Answer(
+            text=content or "",
+            reasoning=message.get("reasoning") or message.get("reasoning_content") or None,
+            finish_reason=choice.get("finish_reason") or "",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            num_tokens=int(usage.get("completion_tokens") or 0),
+            key=key,
+            stored=stored,
+        )
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        start = body[:120].decode("utf-8", "replace")
+        raise ValueError(f"not a chat completion ({type(error).__name__}: {error}): {start!r}") from None

@@ -1,0 +1,5 @@
+"""Finding questions that are in a set twice."""
+
+from mmcurate.dedup.exact import ExactDedup
+
+__all__ = ["ExactDedup"]

@@ -1,0 +1,5 @@
+"""Getting answers from teachers."""
+
+from mmcurate.distill.distill import Distill
+
+__all__ = ["Distill"]

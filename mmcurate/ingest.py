@@ -1,0 +1,134 @@
+"""Takes a source's rows into a run folder: checks each, writes each picture once, cuts shards."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mmcurate import pictures
+from mmcurate.answers import gold_options
+from mmcurate.columns import array_digest, durable_write, write_table
+from mmcurate.prompts import clean_question, user_text
+from mmcurate.schema import GRADES, RESPONSES, ROW
+
+_KNOWN = frozenset(ROW.names)
+
+
+def clean(value: Any) -> str | None:
+    """Returns a value as text that Arrow and every JSON reader take, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def canonical(raw: Mapping[str, Any], number: int, seen: dict[str, int]) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+    """Returns a raw row as `schema.ROW` has it, and its pictures as (path in the run folder, bytes).
+
+    What is wrong with it, if anything, is in `problem`.
+
+    Args:
+        raw: a row of a source.
+        number: its place in the source.
+        seen: the ids so far, each with its row's number; this row's is added.
+    """
+    row: dict[str, Any] = {
+        "id": clean(raw.get("id")) or f"row-{number:06d}", "source": clean(raw.get("source")) or "",
+        "question": clean(raw.get("question")) or "", "answer": clean(raw.get("answer")), "licence": clean(raw.get("licence")),
+        "options": [clean(o) or "" for o in raw.get("options") or ()], "images": [],
+        "responses": raw.get("responses"), "verdicts": raw.get("verdicts"), "problem": clean(raw.get("problem")),
+    }
+    extra = {k: v for k, v in raw.items() if k not in _KNOWN and v is not None}
+    row["metadata"] = json.dumps(extra, ensure_ascii=False, default=_readable, sort_keys=True).encode("utf-8", "replace").decode() if extra else None
+    if row["responses"] is not None and row["verdicts"] is None:
+        row["verdicts"] = [None] * len(row["responses"])
+    problem, files = row["problem"], []
+    for i, picture in enumerate(raw.get("images") or ()):
+        try:
+            struct = pictures.as_struct(picture)
+            data, name = struct["bytes"], struct["sha256"]
+            path = f"images/{name[:2]}/{name}{pictures.extension(data)}"
+            row["images"].append({**struct, "path": path, "bytes": None})
+            files.append((path, data))
+        except FileNotFoundError as error:
+            problem = problem or f"missing image: {error.filename}"
+        except (OSError, ValueError) as error:
+            where = picture if isinstance(picture, str) else f"picture {i + 1}"
+            problem = problem or f"bad image: {where}: {error}"
+    first = seen.setdefault(row["id"], number)
+    if first != number:
+        problem = problem or f"duplicate id: {row['id']!r}, row {first} has it too"
+    row["problem"] = clean(problem or _wrong(row))
+    return row, files
+
+
+def _wrong(row: Mapping[str, Any]) -> str | None:
+    if not clean_question(row["question"]).strip():
+        return "empty question"
+    try:
+        user_text(row["question"], row["options"], len(row["images"]))
+    except ValueError as error:
+        return f"image tags: {error}"
+    if row["options"] and row["answer"] is not None and not gold_options(row["answer"], row["options"]):
+        return f"answer not among the options: {row['answer'][:80]!r}, the options are {str(row['options'])[:200]}"
+    return None
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return f"({len(value)} bytes)"
+    return str(value)
+
+
+def as_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Returns canonical rows as a table of `schema.ROW`."""
+    types = {"responses": RESPONSES, "verdicts": GRADES}
+    return pa.table({f.name: pa.array([r[f.name] for r in rows], types.get(f.name, f.type)) for f in ROW}, schema=ROW)
+
+
+def ingest(rows: Iterable[Mapping[str, Any]], root: Path, shard_rows: int) -> Iterator[tuple[str, int]]:
+    """Writes rows into a run folder and yields each shard's file (relative to it) and its number of rows.
+
+    A shard that lies there already, equal to the last byte, is not written again.
+    """
+    seen: dict[str, int] = {}
+    waiting: list[dict[str, Any]] = []
+    files: dict[str, bytes] = {}
+    shard = 0
+    for number, raw in enumerate(rows):
+        row, shown = canonical(raw, number, seen)
+        waiting.append(row)
+        files.update(shown)
+        if len(waiting) == shard_rows:
+            yield _write(waiting, files, root, shard), len(waiting)
+            waiting, files, shard = [], {}, shard + 1
+    if waiting:
+        yield _write(waiting, files, root, shard), len(waiting)
+
+
+def _write(rows: list[dict[str, Any]], files: dict[str, bytes], root: Path, shard: int) -> str:
+    missing = {path: data for path, data in files.items() if not _there(root / path, len(data))}
+    if missing:
+        with ThreadPoolExecutor(16) as pool:  # each waits for the disk
+            list(pool.map(lambda item: durable_write(root / item[0], lambda file: file.write(item[1])), missing.items()))
+    table = as_table(rows)
+    key = array_digest(pa.array([array_digest(table[name]) for name in table.column_names]))[:16]
+    file = f"rows/{shard:05d}-{key}.arrow"
+    if not (root / file).exists():
+        write_table(root / file, table)
+    return file
+
+
+def _there(path: Path, size: int) -> bool:
+    try:
+        return os.stat(path).st_size == size
+    except OSError:
+        return False

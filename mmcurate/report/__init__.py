@@ -1,0 +1,1 @@
+"""What became of every row, from a run's tables."""

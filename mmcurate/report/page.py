@@ -1,0 +1,171 @@
+"""The report: one HTML file without links to anywhere, which says what became of every row."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from mmcurate.columns import durable_write, read_table
+from mmcurate.gallery import STYLE, Gallery
+from mmcurate.report.funnel import Funnel, Line
+from mmcurate.state import Entry
+
+_PAGE_STYLE = """
+body{margin:0;background:#f4f6f9;color:#1d2433;font:15px/1.5 system-ui,sans-serif}
+main{max-width:1180px;margin:0 auto;padding:24px}h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:28px 0 8px}
+.muted{color:#68738a}table{border-collapse:collapse;background:#fff;border:1px solid #dde2ea;border-radius:8px;margin:6px 0}
+th,td{padding:5px 12px;text-align:left;border-bottom:1px solid #eef1f5;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.bar{height:10px;background:#3b6fd4;border-radius:3px;display:inline-block;vertical-align:middle}.row{display:flex;gap:28px;flex-wrap:wrap}
+.warn{background:#fdeec8;border:1px solid #ecd08a;border-radius:8px;padding:8px 12px}
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A written report; a notebook shows it.
+
+    Attributes:
+        path: of the HTML file; `funnel.json` lies beside it.
+    """
+
+    path: Path
+    body: str
+
+    def _repr_html_(self) -> str:
+        return f"<style>{STYLE}{_PAGE_STYLE}</style>{self.body}"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def totals(root: Path, entries: list[Entry]) -> list[dict[str, Any]]:
+    """Returns what each teacher answered: answers, tokens, and the cost in US dollars at the run's prices."""
+    out = []
+    for entry in entries:
+        if "responses" not in entry.columns or entry.name == "rows":
+            continue
+        answers = prompt = tokens = 0
+        for file in entry.files:
+            values = read_table(root / file, ["responses"])["responses"].combine_chunks().flatten()
+            answers += len(values)
+            prompt += pc.sum(values.field("prompt_tokens")).as_py() or 0
+            tokens += pc.sum(values.field("num_tokens")).as_py() or 0
+        cost = (prompt * entry.about.get("input_price", 0.0) + tokens * entry.about.get("output_price", 0.0)) / 1e6
+        out.append({"step": entry.name, "model": entry.about.get("model", ""), "answers": answers, "prompt_tokens": prompt, "tokens": tokens, "cost": cost})
+    return out
+
+
+def verdict_counts(root: Path, entries: list[Entry]) -> dict[str, Counter[tuple[str, str]]]:
+    """Returns, for each verifying step, how often each method gave each verdict."""
+    out: dict[str, Counter[tuple[str, str]]] = {}
+    for entry in entries:
+        if entry.columns.get("verdicts") and entry.name != "rows":
+            counted: Counter[tuple[str, str]] = Counter()
+            for file in entry.files:
+                grades = read_table(root / file, ["verdicts"])["verdicts"].combine_chunks().flatten().drop_null()
+                counted.update(zip(grades.field("method").to_pylist(), grades.field("verdict").to_pylist(), strict=True))
+            out[entry.name] = counted
+    return out
+
+
+def write_report(root: Path, manifest: dict[str, Any], entries: list[Entry], counted: Funnel, gallery: Gallery) -> Report:
+    """Writes `report.html` into a run folder.
+
+    Args:
+        root, manifest, entries: the run folder, its manifest and its steps.
+        counted: its funnel.
+        gallery: questions to show.
+    """
+    state = "complete" if manifest["complete"] else "not complete"
+    finished = counted.rows[-1].num_out
+    parts = [
+        f"<h1>{html.escape(root.name)}</h1>",
+        f'<div class="muted">{state} · mmcurate {html.escape(manifest["mmcurate"])} · source {html.escape(manifest["source"]["name"])} · '
+        f"{counted.rows[0].num_in:,} questions in, {finished:,} in the end</div>",
+    ]
+    passing = sum(sum(e.passing.values()) for e in entries)
+    if passing:
+        parts.append(f'<p class="warn">{passing:,} requests failed for reasons that may pass. The same command tries them again.</p>')
+    parts += ["<h2>Questions</h2>", _lines(counted.rows)]
+    for name, lines in counted.traces.items():
+        parts += [f"<h2>Traces: {html.escape(name)}</h2>", _lines(lines)]
+    spent = totals(root, entries)
+    if spent:
+        parts.append("<h2>Tokens</h2>" + _table(
+            ["step", "model", "answers", "prompt tokens", "answer tokens", "cost, US$"],
+            [[t["step"], t["model"], t["answers"], t["prompt_tokens"], t["tokens"], f"{t['cost']:,.2f}"] for t in spent],
+        ))
+    for name, counts in verdict_counts(root, entries).items():
+        total = sum(counts.values()) or 1
+        rows = [[m, v, n, f"{100 * n / total:.1f} %"] for (m, v), n in counts.most_common()]
+        parts.append(f"<h2>Verdicts: {html.escape(name)}</h2>" + _table(["method", "verdict", "traces", "share"], rows))
+    charts = _histograms(root, entries)
+    if charts:
+        parts.append('<div class="row">' + "".join(charts) + "</div>")
+    parts += [f"<h2>{len(gallery)} questions of the final set, at random</h2>", gallery.html()]
+    body = "<main>" + "".join(parts) + "</main>"
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(root.name)}: what became of every row</title>'
+        f"<style>{STYLE}{_PAGE_STYLE}</style></head><body>{body}</body></html>"
+    )
+    durable_write(root / "report.html", lambda file: file.write(page.encode("utf-8", "replace")))
+    return Report(root / "report.html", body)
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    def cell(tag: str, value: Any) -> str:
+        number = isinstance(value, (int, float)) or (isinstance(value, str) and value.replace(",", "").replace(".", "").rstrip(" %").isdigit())
+        text = f"{value:,}" if isinstance(value, int) else str(value)
+        return f'<{tag}{" class=n" if number else ""}>{html.escape(text)}</{tag}>'
+
+    header = "".join(f"<th>{html.escape(h)}</th>" for h in head)
+    return f"<table><tr>{header}</tr>" + "".join("<tr>" + "".join(cell("td", v) for v in row) + "</tr>" for row in rows) + "</table>"
+
+
+def _lines(lines: list[Line]) -> str:
+    most = max((line.num_in for line in lines), default=1) or 1
+    rows = []
+    for line in lines:
+        why = "<br>".join(f"{n:,} {html.escape(reason)}" for reason, n in sorted(line.dropped.items(), key=lambda i: -i[1])[:12])
+        more = len(line.dropped) - 12
+        why += f"<br>and {more} more reasons, in funnel.json" if more > 0 else ""
+        rows.append(
+            f"<tr><td>{html.escape(line.step)}</td><td class=n>{line.num_in:,}</td><td class=n>{line.num_out:,}</td>"
+            f'<td><span class="bar" style="width:{max(1, round(220 * line.num_out / most))}px"></span></td><td>{why or "nothing"}</td></tr>'
+        )
+    return "<table><tr><th>step</th><th class=n>in</th><th class=n>out</th><th></th><th>dropped</th></tr>" + "".join(rows) + "</table>"
+
+
+def _histograms(root: Path, entries: list[Entry]) -> list[str]:
+    out = []
+    for entry in entries:
+        if "pass_rate" in entry.columns:
+            rates = np.concatenate([read_table(root / f, ["pass_rate"])["pass_rate"].drop_null().to_numpy() for f in entry.files] or [np.zeros(0)])
+            if len(rates):
+                counts, edges = np.histogram(rates, bins=8, range=(0, 1))
+                names = [f"{a:.0%} to {b:.0%}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+                out.append(_histogram(f"Pass rate, {entry.name}", names, counts))
+        if "responses" in entry.columns and entry.name != "rows":
+            lengths = np.concatenate([
+                read_table(root / f, ["responses"])["responses"].combine_chunks().flatten().field("num_tokens").drop_null().to_numpy() for f in entry.files
+            ] or [np.zeros(0)])
+            if len(lengths) and lengths.max() > 0:
+                edges = np.unique(np.geomspace(max(1, lengths.min()), lengths.max() + 1, 9).astype(int))
+                counts, edges = np.histogram(lengths, bins=edges)
+                out.append(_histogram(f"Answer tokens, {entry.name}", [f"{a:,} to {b - 1:,}" for a, b in zip(edges[:-1], edges[1:], strict=True)], counts))
+    return out
+
+
+def _histogram(title: str, names: list[str], counts: np.ndarray) -> str:
+    most = max(1, int(counts.max()))
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td class=n>{int(n):,}</td><td><span class="bar" style="width:{round(200 * int(n) / most)}px"></span></td></tr>'
+        for name, n in zip(names, counts, strict=True)
+    )
+    return f"<div><h2>{html.escape(title)}</h2><table>{rows}</table></div>"

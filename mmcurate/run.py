@@ -1,0 +1,218 @@
+"""A run of today or of yesterday: its data set, a sample of it, its report, and what became of each row."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmcurate.columns import read_table, write_json
+from mmcurate.errors import RunError, RunFolderError
+from mmcurate.gallery import Gallery
+from mmcurate.report.explain import Explanation, explain
+from mmcurate.report.funnel import Funnel, funnel
+from mmcurate.report.page import Report, write_report
+from mmcurate.select import Filter
+from mmcurate.sources.source import chance
+from mmcurate.state import ROWS, Entry, Ref, State
+from mmcurate.step import digest
+
+FORMAT = 1
+MANIFEST = "run.json"
+
+
+def read_manifest(root: Path) -> dict[str, Any]:
+    """Reads a run folder's manifest.
+
+    Raises:
+        RunFolderError: there is none, or a newer mmcurate wrote it.
+    """
+    path = root / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        hint = "" if root.exists() else "; there is no such folder"
+        raise RunFolderError(f"{root} is no run folder: it has no {MANIFEST}{hint}") from None
+    except ValueError as error:
+        raise RunFolderError(f"{path} is damaged ({error}); run the recipe again, it asks for nothing twice") from None
+    if manifest.get("format", 0) > FORMAT:
+        raise RunFolderError(f"{root} was written by mmcurate {manifest.get('mmcurate')}, which is newer: upgrade mmcurate")
+    return manifest  # type: ignore[no-any-return]
+
+
+class Run:
+    """A run folder. In a notebook it shows its funnel.
+
+    Args:
+        path: the folder, wherever it was moved or copied to.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().resolve()
+        self.manifest = read_manifest(self.path)
+        self.name = self.path.name
+        self.entries = [Entry(**{**e, "passing": {int(k): v for k, v in e["passing"].items()}}) for e in self.manifest["entries"]]
+        self.exports = [Entry(**e) for e in self.manifest.get("exports", [])]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step has done every shard."""
+        return bool(self.manifest["complete"])
+
+    def state(self, after: str | None = None, *, exports: bool = False) -> State:
+        """Returns what is still in after a step, by default after the last."""
+        if not self.entries:
+            raise RunError(f"{self.path}: the source isn't taken in yet; run the recipe again to continue")
+        state = State(self.path, self.entries[0].files)
+        names = [e.name for e in self.entries]
+        if after is not None and after not in names:
+            raise RunError(f"the run has no step {after!r}; it has {', '.join(names)}")
+        for entry in self.entries[1:] + (self.exports if exports else []):
+            state.entries[entry.name] = entry
+            if entry.kind == "drops":
+                for shard in range(state.num_shards):
+                    state.drop(entry, shard, read_table(state.path(entry.name, shard)))
+            if entry.name == after:
+                break
+        return state
+
+    def columns(self, state: State) -> list[tuple[str, Ref]]:
+        """Returns the columns to show, each under its bare name where one step makes it, else under step_column."""
+        refs = [Ref(e.name, c) for e in state.entries.values() if e.kind == "columns" and not e.hidden for c in e.columns]
+        names = [r.column for r in refs]
+        lists = state.lists()
+        out = []
+        for ref in refs:
+            if ref.step == ROWS and ref.column in ("responses", "verdicts", "problem"):
+                if ref.column == "problem" or Ref(ROWS, "responses") not in lists:
+                    continue
+            alone = names.count(ref.column) == 1 or (ref.step != ROWS and [r.step for r in refs if r.column == ref.column and r.step != ROWS] == [ref.step])
+            out.append((ref.column if alone else f"{ref.step}_{ref.column}", ref))
+        return out
+
+    def table(self, shard: int, state: State) -> pa.Table:
+        """Returns one shard with all columns, of what is still in."""
+        return state.table(self.columns(state), shard)
+
+    def dataset(self, after: str | None = None) -> Any:
+        """Returns the rows still in, with every step's columns, as a `datasets.Dataset` whose pictures decode.
+
+        Args:
+            after: a step's name, to see what was in after that step instead of after the last.
+        """
+        from mmcurate.report.huggingface import to_dataset
+
+        state = self.state(after)
+        return to_dataset([self.table(s, state) for s in range(state.num_shards)])
+
+    def sample(self, num_questions: int = 20, where: str | None = None, seed: int = 0) -> Gallery:
+        """Returns some of the questions still in with their traces, which a notebook shows with pictures.
+
+        Args:
+            num_questions: how many, at random.
+            where: an SQL condition, such as `"pass_rate < 0.5"`.
+            seed: another seed gives others.
+        """
+        state = self.state()
+        if where:
+            condition = Filter(where)
+            for shard, drops in enumerate(condition.drops(state, range(state.num_shards))):
+                state.drop(Entry("sample", "drops", {}), shard, drops)
+        ranked = []
+        for shard in range(state.num_shards):
+            ids = state.read(Ref(ROWS, "id"), shard).to_pylist()
+            ranked += [(chance(seed, 0, {"id": i}), shard, int(row)) for i, row in zip(ids, state.alive[shard], strict=True)]
+        chosen = sorted((shard, row) for _, shard, row in sorted(ranked)[:num_questions])
+        return Gallery(self._shown(state, chosen))
+
+    def _shown(self, state: State, chosen: list[tuple[int, int]]) -> list[dict[str, Any]]:
+        out = []
+        for shard in sorted({s for s, _ in chosen}):
+            rows = [row for s, row in chosen if s == shard]
+            alive, state.alive[shard] = state.alive[shard], np.array(rows, np.int32)
+            table = self.table(shard, state)
+            state.alive[shard] = alive
+            for row in table.to_pylist():
+                row["traces"] = []
+                for name in [n for n in row if n.endswith("responses")]:
+                    grades = row.get(name.replace("responses", "verdicts")) or [None] * len(row[name] or ())
+                    row["traces"] += [{**r, **(g or {})} for r, g in zip(row[name] or (), grades, strict=True)]
+                out.append(row)
+        return out
+
+    def funnel(self) -> Funnel:
+        """Returns how many rows and traces each step took and dropped, and why. The sums are exact."""
+        return funnel(self.path, self.entries + self.exports)
+
+    def explain(self, id: str) -> Explanation:
+        """Returns what became of a question or a trace, and what each step said of it.
+
+        Raises:
+            RunError: the run has no such id.
+        """
+        return explain(self.path, self.entries + self.exports, id)
+
+    def report(self) -> Report:
+        """Writes `report.html` and `funnel.json` into the run folder. In a notebook it shows itself."""
+        counted = self.funnel()
+        write_json(self.path / "funnel.json", counted.to_json())
+        return write_report(self.path, self.manifest, self.entries + self.exports, counted, self.sample(24))
+
+    def record_exports(self, entries: list[Entry]) -> None:
+        """Keeps what an export dropped, so that the funnel adds up to the last row."""
+        self.exports = entries
+        self.manifest["exports"] = [dataclasses.asdict(e) for e in entries]
+        write_json(self.path / MANIFEST, self.manifest)
+
+    def fingerprint(self) -> str | None:
+        """Returns a digest of the files that make up the run."""
+        return digest([e.files for e in self.entries])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yields the rows still in with their traces still in, as a source does: a finished run can be mixed."""
+        state = self.state()
+        lists = state.lists()
+        for shard in range(state.num_shards):
+            refs = [(n, Ref(ROWS, n)) for n in ("id", "source", "question", "options", "answer", "images", "licence", "metadata")]
+            table = state.table(refs + [(f"responses{i}", r) for i, r in enumerate(lists)]
+                                + [(f"verdicts{i}", v) for i, r in enumerate(lists) for v in _verdicts_of(state, r)[-1:]], shard)
+            for row in table.to_pylist():
+                out = {k: row[k] for k, _ in refs if k != "metadata"}
+                out.update(json.loads(row["metadata"] or "{}"))
+                out["responses"] = [r for i in range(len(lists)) for r in row[f"responses{i}"] or ()] or None
+                out["verdicts"] = [
+                    g for i in range(len(lists))
+                    for g in (row.get(f"verdicts{i}") or [None] * len(row[f"responses{i}"] or ()))
+                ] or None
+                yield out
+
+    def __repr__(self) -> str:
+        lines = [f"Run({str(self.path)!r}){'' if self.complete else ', not complete'}"]
+        for line in self.funnel().rows:
+            lines.append(f"  {line.step}: {line.num_in:,} -> {line.num_out:,}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
+
+def _verdicts_of(state: State, responses: Ref) -> list[Ref]:
+    """Returns the columns of verdicts on a list of responses, in the order of their steps."""
+    return [
+        Ref(e.name, c) for e in state.entries.values() for c, along in e.columns.items()
+        if c == "verdicts" and along == str(responses)
+    ]
+
+
+def open_run(path: str | Path) -> Run:
+    """Opens a run folder, wherever it was moved or copied to.
+
+    Raises:
+        RunFolderError: it is none.
+    """
+    return Run(path)

@@ -1,0 +1,272 @@
+"""One run of a pipeline: takes the source in, does what is missing of each step, keeps the manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmcurate.columns import ROW_NUMBER, array_digest, read_schema, read_table, write_json, write_table
+from mmcurate.engine import Engine
+from mmcurate.errors import DiskFull, RunError
+from mmcurate.folder import MIN_FREE_BYTES
+from mmcurate.ingest import ingest
+from mmcurate.progress import Progress, say
+from mmcurate.run import FORMAT, MANIFEST, Run
+from mmcurate.select import Filter, Selection
+from mmcurate.sources.source import pick
+from mmcurate.state import ROWS, Entry, Ref, State, expand, lengths
+from mmcurate.step import Step, as_json, digest, fingerprint, passing_failures
+
+SHARD_ROWS = 256
+"""How many source rows a shard has."""
+SHARDS_AT_ONCE = 4
+"""How many shards a waiting step works on at once, so that one slow answer idles nothing."""
+
+
+def _inputs(state: State, step: Step) -> list[tuple[str, Ref]]:
+    """Returns the columns that a step is handed, besides those of its own signatures."""
+    names = ("id", *step.requires)
+    return [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in names]
+
+
+def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
+    """Adds a step's columns to a state; returns its entry and the columns it reads."""
+    inputs = _inputs(state, step) if step.signatures() is None else [("id", state.resolve("id"))]
+    signatures = step.signatures()
+    if signatures is not None:
+        hidden = f"{step.name}.signatures"
+        made = Entry(hidden, "columns", {}, columns={n: "" for n in signatures.provides.names}, hidden=True)
+        state.entries.setdefault(hidden, made)
+        inputs += [(n, Ref(hidden, n)) for n in signatures.provides.names]
+    found = dict(inputs)
+    columns = {}
+    for field in step.provides:
+        of = (field.metadata or {}).get(b"of", b"").decode()
+        columns[field.name] = state.list_of(found[of]) if of else ""
+    entry = Entry(step.name, "columns", {}, step.version, columns)
+    state.entries[step.name] = entry
+    return entry, inputs
+
+
+class Running:
+    """One run of a pipeline."""
+
+    def __init__(
+        self, source: Any, steps: Sequence[Step | Selection], root: Path, *, seed: int, sample: int | None, engine: Engine
+    ) -> None:
+        self.source, self.steps, self.root, self.engine = source, steps, root, engine
+        self.seed, self.sample = seed, sample
+        self.started = time.time()
+        previous = root / MANIFEST
+        self.previous: dict[str, Any] = json.loads(previous.read_text("utf-8")) if previous.exists() else {}
+        self.entries: list[Entry] = []
+
+    def go(self) -> Run:
+        """Takes the source in, then does each step."""
+        if not self.previous:
+            self._manifest(complete=False)
+        state = State(self.root, self._take())
+        self.entries = [state.entries[ROWS]]
+        if not state.num_rows():
+            say(f"no usable question in {self.source.name!r}: the report says why")
+        passing = 0
+        for step in self.steps:
+            if isinstance(step, Step):
+                passing += self._step(state, step)
+            else:
+                self._select(state, step)
+            self._manifest(complete=False)
+        self._manifest(complete=not passing)
+        if passing:
+            say(f"{passing:,} requests failed for reasons that may pass; the same command tries them again")
+        return Run(self.root)
+
+    def _manifest(self, *, complete: bool) -> None:
+        source = self.source
+        write_json(self.root / MANIFEST, {
+            "format": FORMAT, "mmcurate": version("mmcurate"), "python": ".".join(map(str, sys.version_info[:3])),
+            "pyarrow": pa.__version__, "seed": self.seed, "sample": self.sample, "shard_rows": SHARD_ROWS,
+            "source": {"class": type(source).__name__, "name": source.name, "fingerprint": source.fingerprint()},
+            "pipeline": [repr(s) for s in self.steps],
+            "entries": [dataclasses.asdict(e) for e in self.entries], "exports": self.previous.get("exports", []) if complete else [],
+            "complete": complete, "started": self.started, "finished": time.time() if complete else None,
+        })
+
+    def _take(self) -> list[str]:
+        """Takes the source's rows in, or finds that they are in already."""
+        source = self.source
+        name = source.fingerprint()
+        before = self.previous.get("source", {})
+        if name and before.get("fingerprint") == name and self.previous.get("entries") \
+                and (self.previous["seed"], self.previous["sample"], self.previous["shard_rows"]) == (self.seed, self.sample, SHARD_ROWS):
+            files: list[str] = self.previous["entries"][0]["files"]
+            if all((self.root / f).exists() for f in files):
+                return files
+        rows: Iterable[Mapping[str, Any]] = source
+        if self.sample is not None:
+            rows = (row for _, row in pick(source, self.sample, self.seed))
+        files, progress = [], Progress("rows", self.sample or 0)
+        for file, count in ingest(rows, self.root, SHARD_ROWS):
+            files.append(file)
+            progress.advance(count, {})
+        progress.close()
+        return files
+
+    # --- steps -------------------------------------------------------------------------------------------------
+
+    def _step(self, state: State, step: Step) -> int:
+        """Does what is missing of a step; returns how many failures may pass."""
+        signatures = step.signatures()
+        if signatures is not None:
+            inputs = [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in ("id", *signatures.requires)]
+            hidden = Entry(f"{step.name}.signatures", "columns", {}, columns={n: "" for n in signatures.provides.names}, hidden=True)
+            self._shards(state, signatures, hidden, inputs, fingerprint(signatures))
+            state.entries[hidden.name] = hidden
+            self.entries.append(hidden)
+        entry, inputs = add_step(state, step)
+        entry.settings, entry.about = as_json(step), dict(step.describe())
+        self.entries.append(entry)
+        if step.scope == "dataset":
+            return self._whole(state, step, entry, inputs, fingerprint(step))
+        return self._shards(state, step, entry, inputs, fingerprint(step))
+
+    def _key(self, state: State, inputs: Sequence[tuple[str, Ref]], shard: int) -> list[Any]:
+        """What a step sees of a shard, in digests: its columns, and the rows and traces that are in."""
+        masks = {}
+        for _, ref in inputs:
+            along = state.list_of(ref)
+            mask = state.mask(along, shard) if along else None
+            if mask is not None and not mask.all():
+                masks[along] = array_digest(pa.array(mask))
+        return [[n, state.digest(ref, shard)] for n, ref in inputs] + [masks]
+
+    def _shards(self, state: State, step: Step, entry: Entry, inputs: list[tuple[str, Ref]], print_: str) -> int:
+        files = [f"{entry.name}/{s:05d}-{digest([print_, self._key(state, inputs, s)])[:16]}.arrow" for s in range(state.num_shards)]
+        entry.files = files
+        todo = []
+        for shard, file in enumerate(files):
+            path = self.root / file
+            if not path.exists() or passing_failures(_with_metadata(path)):
+                todo.append(shard)
+        if todo:
+            self._announce(state, step, inputs, todo)
+            if len(todo) < len(files):
+                say(f"{entry.name}: {len(files) - len(todo)} of {len(files)} shards are done, going on with the rest")
+            progress = Progress(entry.name, state.num_rows(), sum(len(state.alive[s]) for s in range(len(files)) if s not in set(todo)))
+
+            def work(shard: int) -> pa.Table:
+                table = state.table(inputs, shard)
+                made = _checked(step, table, step(table))
+                made = self._aligned(state, entry, shard, made)
+                write_table(self.root / files[shard], made)
+                return made
+
+            try:
+                for result in self.engine.map(lambda: work, todo, at_once=SHARDS_AT_ONCE if step.waits else 1):
+                    progress.advance(len(state.alive[result[0]]) if result else 0, step.status())
+            finally:
+                progress.close()
+        for shard, file in enumerate(files):
+            failures = passing_failures(_with_metadata(self.root / file))
+            if failures:
+                entry.passing[shard] = failures
+        return sum(entry.passing.values())
+
+    def _announce(self, state: State, step: Step, inputs: list[tuple[str, Ref]], todo: list[int]) -> None:
+        """Tells what the step will cost, and checks that the disk has room for it."""
+        total: dict[str, float] = {}
+        if type(step).plan is not Step.plan:
+            for shard in todo:
+                for name, value in step.plan(state.table(inputs, shard)).items():
+                    total[name] = total.get(name, 0.0) + value
+        need, free = total.get("bytes", 0.0) + MIN_FREE_BYTES / 4, shutil.disk_usage(self.root).free
+        if need > free:
+            raise DiskFull(f"{step.name} will write about {need / 1e6:,.0f} MB, but {self.root} has {free / 1e6:,.0f} MB free")
+        line = step.announce(total)
+        if line:
+            say(f"{step.name}: {line}")
+
+    def _aligned(self, state: State, entry: Entry, shard: int, made: pa.Table) -> pa.Table:
+        """Puts nulls beside the traces that are out, and the row numbers beside the rows."""
+        for column, along in entry.columns.items():
+            if not along:
+                continue
+            step, _, name = along.partition(".")
+            counts = lengths(state.read(Ref(step, name), shard))
+            mask = state.mask(along, shard)
+            i, lists = made.column_names.index(column), made[column].combine_chunks()
+            inside = counts if mask is None else np.bincount(np.repeat(np.arange(len(counts)), counts)[mask], minlength=len(counts))
+            if not np.array_equal(lengths(lists), inside):
+                raise RunError(f"{entry.name}: its {column!r} must have one item for each of {along!r}")
+            if mask is not None:
+                made = made.set_column(i, made.field(i), expand(lists, mask, counts))
+        return made.append_column(ROW_NUMBER, pa.array(state.alive[shard]))
+
+    def _whole(self, state: State, step: Step, entry: Entry, inputs: list[tuple[str, Ref]], print_: str) -> int:
+        shards = range(state.num_shards)
+        key = digest([print_, [self._key(state, inputs, s) for s in shards]])[:16]
+        entry.files = [f"{entry.name}/{s:05d}-{key}.arrow" for s in shards]
+        if all((self.root / f).exists() for f in entry.files):
+            return 0
+        progress = Progress(entry.name, state.num_rows())
+        table = pa.concat_tables([state.table(inputs, s) for s in shards]) if shards else None
+        if table is None:
+            return 0
+        made, start = _checked(step, table, step(table)), 0
+        for shard in shards:
+            count = len(state.alive[shard])
+            part = self._aligned(state, entry, shard, made.slice(start, count).combine_chunks())
+            write_table(self.root / entry.files[shard], part)
+            start += count
+            progress.advance(count, step.status())
+        progress.close()
+        return 0
+
+    def _select(self, state: State, step: Selection) -> None:
+        columns = step.find(state)
+        entry = Entry(step.name, "drops", as_json(step), of=str(columns.of) if columns.of else "")
+        refs = [(str(r), r) for r in [Ref(ROWS, "id"), *columns.refs()]]
+        keys = [self._key(state, refs, s) for s in range(state.num_shards)]
+        whole = not (isinstance(step, Filter) or step.of)
+        for shard in range(state.num_shards):
+            key = digest([entry.settings, keys if whole else keys[shard]])[:16]
+            entry.files.append(f"{entry.name}/{shard:05d}-{key}.arrow")
+        todo = [s for s, f in enumerate(entry.files) if not (self.root / f).exists()]
+        if todo:
+            for shard, drops in zip(todo, step.drops(state, todo if not whole else range(state.num_shards)), strict=False):
+                write_table(self.root / entry.files[shard], drops)
+        for shard in range(state.num_shards):
+            state.drop(entry, shard, read_table(self.root / entry.files[shard]))
+        state.entries[entry.name] = entry
+        self.entries.append(entry)
+
+
+def _with_metadata(path: Path) -> pa.Table:
+    return read_schema(path).empty_table()
+
+
+def _checked(step: Step, table: pa.Table, made: pa.Table) -> pa.Table:
+    """Returns a step's output in its declared types.
+
+    Raises:
+        RunError: it has other columns or another number of rows than it must.
+    """
+    if made.num_rows != table.num_rows:
+        raise RunError(f"{step.name} returned {made.num_rows} rows for {table.num_rows}: a step returns one row for each row")
+    missing = set(step.provides.names) ^ set(made.column_names)
+    if missing:
+        raise RunError(f"{step.name} says that it provides {step.provides.names}, but returned {made.column_names}")
+    try:
+        return pa.table([made[f.name].cast(f.type) for f in step.provides], schema=step.provides).replace_schema_metadata(made.schema.metadata)
+    except pa.ArrowInvalid as error:
+        raise RunError(f"{step.name} returned other types than it provides: {error}") from None

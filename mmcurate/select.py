@@ -1,0 +1,269 @@
+"""`Filter` and `AtMost`: the only things that drop rows or traces, each with a recorded reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pydantic
+
+from mmcurate.columns import ROW_NUMBER
+from mmcurate.errors import ColumnError, SettingsError, did_you_mean
+from mmcurate.state import DROPS, Ref, State, lengths
+from mmcurate.step import settings
+
+UNKNOWN = "unknown"
+_TRACE_FIELDS = ("trace_id", "teacher", "prompt_id", "sample_index", "text", "reasoning", "finish_reason", "prompt_tokens", "num_tokens")
+_GRADE_FIELDS = ("verdict", "method", "extracted", "why")
+
+
+def _parse(sql: str, what: str) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Returns the parts of a condition that are joined by AND, and the column names in it.
+
+    Raises:
+        SettingsError: it isn't SQL.
+    """
+    import duckdb
+
+    with duckdb.connect() as connection:
+        tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [f"SELECT 1 FROM t WHERE {sql}"]).fetchone()[0])  # type: ignore[index]
+        if tree.get("error"):
+            raise SettingsError(f"{what}: {sql!r} isn't SQL: {str(tree.get('error_message', '')).splitlines()[0]}")
+        if len(tree["statements"]) != 1 or tree["statements"][0]["node"]["type"] != "SELECT_NODE":
+            raise SettingsError(f"{what}: {sql!r} must be one SQL condition, such as \"pass_rate > 0\"")
+        where = tree["statements"][0]["node"]["where_clause"]
+        parts = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
+        texts = []
+        for part in parts:
+            tree["statements"][0]["node"]["where_clause"] = part
+            text = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()[0]  # type: ignore[index]
+            text = text.partition(" WHERE ")[2]
+            texts.append(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
+    names: list[tuple[str, ...]] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if node.get("class") == "COLUMN_REF":
+                names.append(tuple(node["column_names"]))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(where)
+    return texts, list(dict.fromkeys(names))
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """The columns of an expression, found: each name with where it lies (a column, and a field of its items)."""
+
+    of: Ref | None
+    found: dict[tuple[str, ...], tuple[Ref, str]]
+
+    def refs(self) -> list[Ref]:
+        """Returns the columns."""
+        return list(dict.fromkeys([ref for ref, _ in self.found.values()] + ([self.of] if self.of else [])))
+
+
+def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> Columns:
+    """Finds an expression's columns.
+
+    Raises:
+        ColumnError: a name is unknown, or fits several columns.
+    """
+    if not of:
+        found = {}
+        for name in names:
+            ref = state.resolve(".".join(name[:2]) if len(name) > 1 and name[0] in state.entries else name[0], of=f"{what}: ")
+            found[name] = (ref, "")
+        return Columns(None, found)
+    base = state.resolve(of, of=f"{what}: of = {of!r}: ")
+    if state.list_of(base) != str(base):
+        raise ColumnError(f"{what}: of = {of!r} is no list of responses")
+    along = [
+        Ref(entry.name, column)
+        for entry in state.entries.values() for column, list_name in entry.columns.items() if list_name == str(base)
+    ]
+    found = {}
+    for name in names:
+        step, field = (name[0], name[1]) if len(name) > 1 and name[0] in state.entries else ("", name[0])
+        if field in _TRACE_FIELDS and step in ("", base.step):
+            found[name] = (base, field)
+            continue
+        fitting = [r for r in along if step in ("", r.step)]
+        graded = [(r, field) for r in fitting if r.column == "verdicts" and field in _GRADE_FIELDS]
+        plain = [(r, "") for r in fitting if r.column == field]
+        if len(graded + plain) > 1:
+            where = " or ".join(f"{r.step}.{field}" for r, _ in graded + plain)
+            raise ColumnError(f"{what}: {field!r} is made by several steps: say which, {where}")
+        if graded or plain:
+            found[name] = (graded + plain)[0]
+            continue
+        try:
+            found[name] = (state.resolve(f"{step}.{field}" if step else field), "")
+        except ColumnError as error:
+            known = [*_TRACE_FIELDS, *(_GRADE_FIELDS if any(r.column == "verdicts" for r in along) else ())]
+            hint = did_you_mean(field, known)
+            raise ColumnError(f"{what}: {error}" if "did you mean" in str(error) or "several" in str(error) else f"{what}: there is no {field!r} for traces{hint}") from None
+    return Columns(base, found)
+
+
+def _input(columns: Columns, state: State, shard: int) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """Returns the expression's columns with a row for each row or trace still in, its row number and trace index."""
+    rows = state.alive[shard]
+    index = np.full(len(rows), -1, np.int32)
+    keep = parents = None
+    if columns.of:
+        responses = state.read(columns.of, shard)
+        counts = lengths(responses)
+        mask = state.mask(str(columns.of), shard)
+        keep = np.ones(int(counts.sum()), bool) if mask is None else mask
+        parents = np.repeat(np.arange(len(rows)), counts)[keep]
+        index = (np.arange(int(counts.sum())) - np.repeat(np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts, counts))[keep].astype(np.int32)
+        rows = rows[parents]
+    out: dict[str, pa.Array] = {}
+    nested: dict[str, dict[str, pa.Array]] = {}
+    for name, (ref, field) in columns.found.items():
+        column = state.read(ref, shard)
+        if columns.of and state.list_of(ref) == str(columns.of):
+            column = column.flatten().filter(pa.array(keep))
+            if field:
+                column = column.field(field) if not column.null_count else pa.compute.struct_field(column, field)
+        elif columns.of:
+            column = column.take(pa.array(parents))
+        if len(name) > 1 and name[0] in state.entries:
+            nested.setdefault(name[0], {})[name[1]] = column
+        else:
+            out[name[0]] = column
+    for step, fields in nested.items():
+        out[step] = pa.StructArray.from_arrays(list(fields.values()), list(fields))
+    out[ROW_NUMBER] = pa.array(rows)
+    return pa.table(out), rows, index
+
+
+def _query(table: pa.Table, sql: str, what: str) -> Any:
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("t", table)
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise SettingsError(f"{what}: {str(error).splitlines()[0]}") from None
+
+
+def _drops(rows: np.ndarray, index: np.ndarray, reasons: Sequence[str]) -> pa.Table:
+    of_rows = pa.array(index, mask=index < 0)
+    return pa.table({ROW_NUMBER: pa.array(rows.astype(np.int32)), "index": of_rows, "reason": pa.array(list(reasons), pa.string())}, schema=DROPS)
+
+
+@settings
+class Filter:
+    """Keeps the rows, or the traces, for which a condition holds.
+
+    Where the condition is null (a pass rate that isn't known) the row goes too, under "unknown".
+
+    Attributes:
+        where: an SQL condition (DuckDB's) over columns: `"pass_rate > 0 and duplicate_of is null"`. A column that
+            several steps make is named with its step: `near_dedup.duplicate_of`.
+        of: "responses" to filter traces instead of rows; then the fields of a response and of its grade are
+            columns too: `"verdict = 'correct' and finish_reason = 'stop'"`.
+        name: in the report; "filter" unless given.
+    """
+
+    where: str
+    _: dataclasses.KW_ONLY
+    of: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_parsed", _parse(self.where, "Filter"))
+
+    def find(self, state: State) -> Columns:
+        """Finds the columns that the condition names. Raises ColumnError."""
+        return find(self._parsed[1], self.of, state, f"Filter({self.where!r})")  # type: ignore[attr-defined]
+
+    def drops(self, state: State, shards: Sequence[int]) -> list[pa.Table]:
+        """Returns what goes, for each shard, with the part of the condition that failed first."""
+        return [self._shard(state, shard) for shard in shards]
+
+    def _shard(self, state: State, shard: int) -> pa.Table:
+        parts, _ = self._parsed  # type: ignore[attr-defined]
+        table, rows, index = _input(self.find(state), state, shard)
+        said = ", ".join(f"({part})::BOOLEAN AS c{i}" for i, part in enumerate(parts))
+        results = _query(table, f"SELECT {said} FROM t", f"Filter({self.where!r})")
+        answers = [results[f"c{i}"].to_pylist() for i in range(len(parts))]
+        bad, reasons = [], []
+        for i, values in enumerate(zip(*answers, strict=True)):
+            if all(v is True for v in values):
+                continue
+            bad.append(i)
+            failed = next((p for p, v in zip(parts, values, strict=True) if v is False), None)
+            null = next((p for p, v in zip(parts, values, strict=True) if v is None), "")
+            reasons.append(f"not: {failed}" if failed else f"{UNKNOWN}: {null}")
+        return _drops(rows[bad], index[bad], reasons)
+
+
+@settings
+class AtMost:
+    """Keeps at most so many traces of each question, or so many rows in all.
+
+    Attributes:
+        limit: how many.
+        of: "responses" to cap the traces of each question; rows unless given.
+        order: an SQL expression; the smallest are kept. The order they came in unless given.
+        name: in the report; "at_most" unless given.
+    """
+
+    limit: int = pydantic.Field(gt=0)
+    _: dataclasses.KW_ONLY
+    of: str = ""
+    order: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        parsed = _parse(f"({self.order}) IS NULL", "AtMost") if self.order else ([], [])
+        object.__setattr__(self, "_parsed", parsed)
+
+    def find(self, state: State) -> Columns:
+        """Finds the columns that the order names. Raises ColumnError."""
+        return find(self._parsed[1], self.of, state, f"AtMost(order={self.order!r})")  # type: ignore[attr-defined]
+
+    def drops(self, state: State, shards: Sequence[int]) -> list[pa.Table]:
+        """Returns what goes, for each shard."""
+        columns = self.find(state)
+        parts = []
+        for shard in shards:
+            table, rows, index = _input(columns, state, shard)
+            order = _query(table, f"SELECT ({self.order}) AS o FROM t", f"AtMost({self.order!r})")["o"] if self.order else None
+            parts.append((shard, rows, index, order))
+        tables = {
+            "shard": pa.array(np.concatenate([np.full(len(r), s, np.int64) for s, r, _, _ in parts]) if parts else [], pa.int64()),
+            "row": pa.array(np.concatenate([r for _, r, _, _ in parts]) if parts else [], pa.int32()),
+            "i": pa.array(np.concatenate([i for _, _, i, _ in parts]) if parts else [], pa.int32()),
+        }
+        if self.order:
+            tables["o"] = pa.chunked_array([c for _, _, _, o in parts for c in o.chunks], parts[0][3].type if parts else pa.int64())
+        group = "PARTITION BY shard, row" if self.of else ""
+        order_by = ("o NULLS LAST, " if self.order else "") + "shard, row, i"
+        sql = f"SELECT shard, row, i, row_number() OVER ({group} ORDER BY {order_by}) AS place FROM t ORDER BY shard, row, i"
+        placed = _query(pa.table(tables), sql, "AtMost")
+        shard_of, place = placed["shard"].to_numpy(), placed["place"].to_numpy()
+        row, i = placed["row"].to_numpy(), placed["i"].to_numpy()
+        what = "traces a question" if self.of else "rows"
+        reason = f"over the {self.limit} {what}" + (f" with the smallest {self.order}" if self.order else "")
+        out = []
+        for shard in shards:
+            bad = (shard_of == shard) & (place > self.limit)
+            out.append(_drops(row[bad], i[bad], [reason] * int(bad.sum())))
+        return out
+
+
+Selection = Filter | AtMost
+

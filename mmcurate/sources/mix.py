@@ -1,0 +1,74 @@
+"""Several sources and finished runs as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmcurate.errors import SettingsError, did_you_mean
+from mmcurate.sources.source import Rows, Source, pick
+from mmcurate.step import digest, settings
+
+
+@settings
+class Mix(Source):
+    """Yields the rows of several sources, one after the other.
+
+    An id that an earlier part has too gets the part's number: "q7@2".
+
+    Attributes:
+        parts: sources and finished runs (whose kept rows come with their kept traces).
+        caps: the most rows of a part, by its name; chosen at random by `seed`, and the same when other parts change.
+        weights: how many rows of each part to take for one of another's, by name; as many rows as that allows.
+        seed: for caps and weights.
+        name: of the mix.
+    """
+
+    parts: Sequence[Any]
+    caps: Mapping[str, int] | None = None
+    weights: Mapping[str, float] | None = None
+    seed: int = 0
+    name: str = "mix"
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            if not isinstance(part, Rows):
+                raise SettingsError(f"Mix: {type(part).__name__} is neither a source nor a finished run")
+        names = [part.name for part in self.parts]
+        for setting, given in (("caps", self.caps), ("weights", self.weights)):
+            for name in given or {}:
+                if name not in names:
+                    raise SettingsError(f"Mix: {setting} names {name!r}{did_you_mean(name, names)}")
+        if self.weights is not None and (set(names) - set(self.weights) or min(self.weights.values()) <= 0):
+            raise SettingsError(f"Mix: weights needs a positive number for each of {', '.join(names)}")
+
+    def _limits(self) -> list[int | None]:
+        limits: list[int | None] = [(self.caps or {}).get(part.name) for part in self.parts]
+        if self.weights is None:
+            return limits
+        counts = []
+        for part, cap in zip(self.parts, limits, strict=True):
+            count = sum(1 for _ in part)
+            counts.append(count if cap is None else min(cap, count))
+        unit = min(count / self.weights[part.name] for part, count in zip(self.parts, counts, strict=True))
+        return [round(unit * self.weights[part.name]) for part in self.parts]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        for number, (part, limit) in enumerate(zip(self.parts, self._limits(), strict=True), 1):
+            mine: set[str] = set()
+            rows: Any = enumerate(part) if limit is None else pick(part, limit, self.seed)
+            for i, row in rows:
+                name = str(row.get("id") if row.get("id") is not None else f"{part.name}-{i:06d}")
+                mine.add(name)
+                yield {**row, "id": f"{name}@{number}" if name in seen else name, "source": row.get("source") or part.name}
+            seen |= mine
+
+    def fingerprint(self) -> str | None:
+        """Returns a digest of the parts and settings, or None where a part has none."""
+        parts = [part.fingerprint() for part in self.parts]
+        if any(part is None for part in parts):
+            return None
+        return digest([parts, dict(self.caps or {}), dict(self.weights or {}), self.seed])
+
+

@@ -1,0 +1,104 @@
+"""A step on its own: any `datasets.Dataset` gets its columns, without a run folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmcurate.errors import ColumnError, SettingsError
+from mmcurate.ingest import as_table, canonical
+from mmcurate.progress import say
+from mmcurate.sources.hub import undecoded
+from mmcurate.sources.source import rename
+from mmcurate.step import Context, Step
+
+_ROWS_AT_ONCE = 256
+
+
+def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None) -> Any:
+    """Returns a data set with a step's columns added.
+
+    Rows that the step can't take (a picture that is missing, for example) get nulls.
+
+    Args:
+        step: any step; its answers are kept in the user's cache.
+        dataset: a `datasets.Dataset`. A missing `id` becomes the row number; `responses` may be texts.
+        columns: where our columns are to be found, such as `{"question": "problem"}`.
+
+    Raises:
+        ColumnError: the data set lacks a column that the step needs.
+    """
+    import datasets
+
+    if not isinstance(dataset, datasets.Dataset):
+        raise SettingsError(f"apply takes a datasets.Dataset, not {type(dataset).__name__}")
+    if not isinstance(step, Step):
+        raise SettingsError(f"apply takes a step, not {type(step).__name__}")
+    signatures = step.signatures()
+    needs = (signatures or step).requires
+    raw = [_raw(rename(row, columns or {}), i) for i, row in enumerate(undecoded(dataset))]
+    have = set(raw[0]) if raw else set(needs)
+    missing = [n for n in needs if n not in have and n not in ("options", "images")]
+    if missing:
+        raise ColumnError(f"{step.name} needs the column {missing[0]!r}; the data set has {', '.join(dataset.column_names)}: name it with columns={{{missing[0]!r}: ...}}")
+    rows, usable, seen = [], [], dict[str, int]()
+    for i, row in enumerate(raw):
+        made, files = canonical(row, i, seen)
+        for picture, (_, data) in zip(made["images"], files, strict=True):
+            picture.update(bytes=data, path=None)
+        problem = made["problem"]
+        if problem is None or (problem == "empty question" and "question" not in needs):
+            usable.append(i)
+        rows.append(made)
+    table = as_table([rows[i] for i in usable]).select(list(dict.fromkeys(("id", *needs))))
+    step.open(Context(store=_cache() / "answers", say=say, stopping=threading.Event()))
+    try:
+        step.check()
+        if signatures is not None:
+            table = _beside(table, _in_parts(signatures, table))
+        made = step(table) if step.scope == "dataset" else _in_parts(step, table)
+    finally:
+        step.close()
+    places = np.full(len(rows), -1)
+    places[usable] = np.arange(len(usable))
+    taken = made.take(pa.array(places, mask=places < 0)) if usable else pa.table({f.name: pa.nulls(len(rows), f.type) for f in step.provides})
+    clash = [n for n in taken.column_names if n in dataset.column_names]
+    kept = dataset.remove_columns(clash) if clash else dataset
+    added = datasets.Dataset(taken.replace_schema_metadata(None))
+    return datasets.concatenate_datasets([kept, added], axis=1)
+
+
+def _raw(row: dict[str, Any], number: int) -> dict[str, Any]:
+    if row.get("id") is None:
+        row["id"] = str(number)
+    images = row.get("images")
+    row["images"] = [] if images is None else images if isinstance(images, list) else [images]
+    responses = row.get("responses")
+    if isinstance(responses, str):
+        responses = [responses]
+    if responses is not None:
+        row["responses"] = [{"text": r, "sample_index": i} if isinstance(r, str) else r for i, r in enumerate(responses)]
+    return row
+
+
+def _in_parts(step: Step, table: pa.Table) -> pa.Table:
+    parts = [step(table.slice(i, _ROWS_AT_ONCE).combine_chunks()) for i in range(0, table.num_rows, _ROWS_AT_ONCE)]
+    return pa.concat_tables([p.replace_schema_metadata(None) for p in parts]) if parts else step.provides.empty_table()
+
+
+def _beside(table: pa.Table, other: pa.Table) -> pa.Table:
+    for name in other.column_names:
+        table = table.append_column(name, other[name])
+    return table
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmcurate"
+
+

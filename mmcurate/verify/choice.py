@@ -1,0 +1,134 @@
+"""Comparing multiple-choice answers: letters in any anchored form, an option's text, a value equal to one option only."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from mmcurate.answers import LETTERS, option_text
+from mmcurate.verify.number import equal_numbers, parse_number
+from mmcurate.verify.text import unwrap, words
+
+_OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
+_LABEL = re.compile(
+    rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
+    rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—]\s|$|\s*[(（]))\s*(.*)$", re.S,
+)
+_LETTER_THEN_WORDS = re.compile(r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])\b(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$", re.S)
+_ONLY_LETTERS = re.compile(r"^\W*(?:both\s+|options?\s+|choices?\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|、|，|;|/|&|\+|and|or|和|与|或|\s)\s*(?:options?\s+)?[(\[]?[A-Z][)\]]?)*\W*$", re.I)
+_MENTION = re.compile(rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}|(?:option|choice|answer|picture|figure|image|diagram|选项?)\s+([A-Z])(?![\w'])")
+_EMBEDDED = re.compile(r"(?:^|\n|\s|。|；)\s*[(（]?([A-Z])\s*[.．、:：)）]\s*")
+
+
+def options_in(question: str) -> list[str]:
+    """Returns the options that a question's text lists as "A. ...", "B. ...", in order; empty where it lists none."""
+    marks = list(_EMBEDDED.finditer(question))
+    for start in range(len(marks)):
+        if marks[start][1] != "A":
+            continue
+        run = [marks[start]]
+        for mark in marks[start + 1 :]:
+            if mark[1] == LETTERS[len(run)]:
+                run.append(mark)
+        if len(run) >= 2:
+            ends = [m.start() for m in run[1:]] + [len(question)]
+            return [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
+    return []
+
+
+def read_choice(
+    answer: str, options: Sequence[str], num_letters: int, equal_math: Callable[[str, str], bool] | None = None
+) -> tuple[tuple[int, ...], str] | None:
+    """Returns the indexes of the options that an answer names, and how it names them; None where it names none.
+
+    More than one index means that the answer names several ("A or B"). An answer whose letter and text belong to
+    different options names both.
+
+    Args:
+        answer: as it was extracted.
+        options: texts; may be empty, then only letters count.
+        num_letters: how many letters are options.
+        equal_math: compares LaTeX; None leaves it out.
+    """
+    text = unwrap(unicodedata.normalize("NFKC", answer))
+    text = re.sub(r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*", r"\1 ", text).strip()
+    letters = LETTERS[:num_letters]
+    texts = [option_text(o, i) for i, o in enumerate(options)]
+    by_text = _by_text(text, texts)
+    if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
+        return (by_text,), "option text"
+    if _ONLY_LETTERS.match(text) and not (text.lower() in ("a", "i") and text.islower() and num_letters == 0):
+        found = [c for c in re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", re.sub(r"\b(?:and|or|both)\b", " ", text, flags=re.I))]
+        found = [c.upper() for c in found if c.isupper() or len(found) == 1]
+        if found and all(c in letters for c in found):
+            if len(found) > 2 and len(set(found)) < len(found):
+                return None  # "A, A, A" chooses nothing
+            return tuple(sorted({letters.index(c) for c in found})), "letter"
+    joined = re.fullmatch(r"[\W_]*([A-Z]{2,8})[\W_]*", text)
+    if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]) and list(joined[1]) == sorted(joined[1]):
+        return tuple(letters.index(c) for c in joined[1]), "letters"
+    match = _LABEL.match(text)
+    if match and (match[1] or match[2]) in letters:
+        index = letters.index(match[1] or match[2])
+        rest = match[3].strip()
+        others = {letters.index(c) for c in _mentions(rest, letters)} - {index}
+        if others and re.match(r"^(?:or|and|,|/|&|和|或|与)\b", rest, re.I):
+            return tuple(sorted({index, *others})), "letters"
+        rest = re.sub(r"^(?:\\[ ,;:]|~|\s)+", "", rest)
+        named = _by_text(rest.strip("()（）. "), texts) if rest and texts else None
+        also = ({named} if named is not None else set(_by_value(rest, texts, equal_math)) if rest and texts else set()) - {index}
+        if also:
+            return tuple(sorted({index, *also})), "letter and another option's text"
+        return (index,), "letter"
+    match = _LETTER_THEN_WORDS.match(text)
+    if match and (match[1] or match[3]).upper() in letters:
+        index = letters.index((match[1] or match[3]).upper())
+        others = {letters.index(c) for c in _mentions(match[2] or match[4] or "", letters)} - {index}
+        return tuple(sorted({index, *others})), "letter"
+    if texts:
+        equal = _by_value(text, texts, equal_math)
+        if equal:
+            return equal, "value"
+    mentioned = {letters.index(c) for c in _mentions(text, letters)}
+    if mentioned:
+        return tuple(sorted(mentioned)), "letter"
+    if texts:
+        tail = re.search(r"(?:=|≈|\bis\b|\bare\b|:|：)\s*([^=≈:：]+)$", text)
+        if tail and tail[1].strip() != text:
+            return read_choice(tail[1], options, num_letters, equal_math)
+    return None
+
+
+def _mentions(text: str, letters: str) -> list[str]:
+    found = [(m[1] or m[2]) for m in _MENTION.finditer(text)]
+    return [c for c in found if c in letters]
+
+
+def _by_text(text: str, texts: Sequence[str]) -> int | None:
+    """Returns the one option whose words a text is."""
+    said = words(text)
+    if not said:
+        return None
+    same = [i for i, option in enumerate(texts) if words(option) == said or _squeeze(option) == _squeeze(text)]
+    return same[0] if len(same) == 1 else None
+
+
+def _squeeze(text: str) -> str:
+    """Returns LaTeX without what doesn't change its meaning."""
+    text = re.sub(r"\\(?:left|right|displaystyle|,|;|!|:|quad|qquad)|[\s$~]", "", unwrap(text))
+    text = re.sub(r"\\[dt]frac", r"\\frac", text)
+    return re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text).replace("^{\\circ}", "°").replace("^\\circ", "°")
+
+
+def _by_value(text: str, texts: Sequence[str], equal_math: Callable[[str, str], bool] | None) -> tuple[int, ...]:
+    """Returns the options that a text's value equals, where it equals one only; none or several tell nothing."""
+    number = parse_number(text)
+    if number:
+        same = [i for i, option in enumerate(texts) if (n := parse_number(option)) and equal_numbers(number, n)]
+        exact = [i for i in same if (n := parse_number(texts[i])) and n.value == number.value]
+        return tuple(exact if len(exact) == 1 else same if len(same) == 1 else ())
+    if equal_math and re.search(r"[\d\\^_=+]", text) and len(text) <= 200:
+        same = [i for i, option in enumerate(texts) if equal_math(text, option)]
+        return tuple(same) if len(same) == 1 else ()
+    return ()

@@ -1,0 +1,130 @@
+"""Reading the answer that a response gives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S | re.I)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_PHRASE = re.compile(
+    r"(?:(?:final|correct|right|best|resulting)\s+)?(?:answer|option|choice)(?:\s+letter)?\s*(?:to\s+(?:the|this|your)\s+question\s*)?"
+    r"(?:\*{1,2}|_{1,2})?\s*(?:is|would be|should be|must be|:|：|=)\s*(?:\*{1,2}|_{1,2})?\s*(?:therefore\b|thus\b|:|：)?\s*"
+    r"|(?:答案|正确选项|正确答案)\s*(?:是|为|选|应为|应该是|:|：)+\s*|故(?:本题)?(?:答案)?选(?:择)?\s*[:：]?\s*|(?:所以|因此|应)选(?:择)?\s*[:：]?\s*"
+    r"|\#{4}\s*|^A:\s*(?=[-$\d\\(])",
+    re.I | re.M,
+)
+_END = re.compile(r"\n|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
+_CONCLUSION = re.compile(
+    r"(?:\b(?:is|are|equals?|was|were|be|costs?|has|have|had|gets?|makes?|of|to|than|by|about|approximately)\b|[=≈:：为是])\s*"
+    r"(?:equal to |about |approximately |exactly |only |a total of |\$|\\\(|\\\[|\*{1,2}|`|\")*"
+    r"(-?[$£€¥]?\s?-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?\s*%?(?:\s*(?:°|[A-Za-z]+(?:\^?\d)?)){0,3})\s*(?:\\\)|\\\]|\$|\*{1,2}|`|\")*\s*[.。]?\s*(?:</s>)?\s*$",
+    re.I,
+)
+
+
+_SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
+_MATHS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """An answer as a response gives it, and where it stood: "answer tag", "box", "phrase", "whole", "conclusion"."""
+
+    text: str
+    place: str
+
+
+def extract(response: str) -> Extracted | None:
+    """Returns the answer that a response gives, or None.
+
+    The last `<answer>` part comes first, then the last of its boxes and "the answer is ..." phrases; a short response is
+    its own answer; last, a number that ends the closing sentence. Thoughts in `<think>` count only for an
+    `<answer>` in them, so a response that was cut off while thinking gives none.
+    """
+    response = response.replace("\x00", "")
+    response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
+    tagged = [m for m in _ANSWER.finditer(response) if m[1].strip()]
+    if tagged:
+        inside = tagged[-1][1].strip()
+        boxes = _boxes(inside)
+        if boxes:
+            return Extracted(", ".join(text for _, text in boxes), "answer tag")
+        match = _last_phrase(inside)
+        return Extracted(match[1] if match else inside, "answer tag")
+    body = response
+    if re.search(r"<think>|</think>", response, re.I):
+        body = re.split(r"</think>", response, flags=re.I)[-1] if re.search("</think>", response, re.I) else ""
+    body = re.sub(r"</?answer>", "", body, flags=re.I).strip()
+    if not body:
+        return None
+    boxes, phrase = _boxes(body), _last_phrase(body)
+    if boxes and (not phrase or boxes[-1][0] >= phrase[0]):
+        return Extracted(_last_boxes(body, boxes), "box")
+    if phrase:
+        return Extracted(phrase[1], "phrase")
+    if len(body) <= 60 and "\n" not in body and len(body.split()) <= 8:
+        return Extracted(body, "whole")
+    if len(body) <= 1000 and (_MATHS.fullmatch(body) or re.fullmatch(r"\\begin\{(\w+)\}.*\\end\{\1\}", body, re.S)):
+        return Extracted(body, "whole")
+    last = [line for line in body.splitlines() if line.strip()][-1].strip()
+    match = _CONCLUSION.search(last)
+    if match:
+        return Extracted(match[1].strip(), "conclusion")
+    maths = list(_MATHS.finditer(last))
+    if maths and re.search(r"(?:\b(?:is|are|equals?|be)|[:=])\s*$", last[: maths[-1].start()]) and not last[maths[-1].end() :].strip(" ."):
+        return Extracted(maths[-1][0], "conclusion")
+    return None
+
+
+def _boxes(text: str) -> list[tuple[int, str]]:
+    """Returns the balanced boxes: where each starts, and what is in it. A box in a box is the inner one."""
+    out = []
+    for match in _BOX.finditer(text):
+        depth, i = 1, match.end()
+        while i < len(text) and depth:
+            if text[i] == "\\":
+                i += 1
+            elif text[i] == "{":
+                depth += 1
+            elif text[i] == "}":
+                depth -= 1
+            i += 1
+        inside = text[match.end() : i - 1].strip()
+        if depth == 0 and inside and not _BOX.search(inside):
+            out.append((match.start(), inside))
+    return out
+
+
+def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
+    """Returns the last box, or all the different boxes of its sentence: "x = [1] and y = [2]" gives "1, 2"."""
+    last = boxes[-1][0]
+    begin = max(text.rfind("\n", 0, last), text.rfind(". ", 0, last)) + 1
+    return ", ".join(dict.fromkeys(inside for start, inside in boxes if start >= begin))
+
+
+def _last_phrase(text: str) -> tuple[int, str] | None:
+    """Returns where the last "the answer is ..." starts, and what it says."""
+    for match in reversed(list(_PHRASE.finditer(text))):
+        rest = text[match.end() :].lstrip("\n ")
+        if not rest:
+            continue
+        end = _sentence_end(rest)
+        said = rest[:end].strip().strip("*_").strip()
+        if said and not re.match(r"(?:not|that|as follows|in|the following|unclear|unknown)\b", said, re.I):
+            return match.start(), said
+    return None
+
+
+def _sentence_end(text: str) -> int:
+    """Returns where the first sentence ends; a point in a number, in mathematics or in brackets ends none."""
+    for match in _END.finditer(text):
+        before = text[: match.start()]
+        if before.count("{") > before.count("}"):
+            continue
+        if match[0] != "\n" and before.count("$") % 2 and text[match.end() : match.end() + 1] != "$":
+            continue
+        if match[0] == "." and re.fullmatch(r"\W*(?:[A-Za-z]|\d+)", before) and re.match(r"\s*\S", text[match.end() :]) and re.fullmatch(r"\W*[A-J]", before):
+            continue  # "B. 12 cm"
+        return match.start()
+    return len(text)

@@ -1,0 +1,183 @@
+"""The cascade: exact rules first, math-verify where they don't decide. Every failure of the check is an `error`."""
+
+from __future__ import annotations
+
+import atexit
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from mmcurate.answers import LETTERS, gold_options, letters_of
+from mmcurate.schema import Grade, Verdict
+from mmcurate.verify.choice import _squeeze, options_in, read_choice
+from mmcurate.verify.extract import extract
+from mmcurate.verify.math import NotMathematics
+from mmcurate.verify.number import equal_numbers, parse_number
+from mmcurate.verify.text import is_negation, is_words, unwrap, words, yes_no
+from mmcurate.workers import WorkerPool
+
+TIMEOUT_S = 4.0
+"""How long one pair may take."""
+EqualMath = Callable[[str, str], bool]
+
+
+def decide(response: str, gold: str, options: Sequence[str], question: str | None, equal_math: EqualMath) -> Grade:
+    """Grades one response by rules; `equal_math` is asked where none decides."""
+    gold = gold.strip()
+    if "\\boxed" in gold and (boxed := extract(gold)):
+        gold = boxed.text
+    if not gold:
+        return Grade(Verdict.UNDECIDED, None, "none", "there is no gold answer")
+    found = extract(response)
+    choice = _choice_gold(gold, options, question)
+    if found is None and choice:
+        found = _closing_choice(response, choice[1], choice[2])
+    if found is None:
+        return Grade(Verdict.NO_ANSWER, None, "none", "the response gives no answer")
+    text, place = (found.text, found.place) if not isinstance(found, str) else (found, "closing sentence")
+    if choice:
+        return _grade_choice(text, place, *choice, gold, equal_math)
+    return _grade_value(text, place, gold, equal_math)
+
+
+def _choice_gold(gold: str, options: Sequence[str], question: str | None) -> tuple[tuple[int, ...], Sequence[str], int] | None:
+    """Returns the gold's option indexes, the options and how many letters count; None where it isn't multiple choice."""
+    if not options and question and letters_of(gold, 10):
+        options = options_in(question)
+    if options:
+        named = gold_options(gold, options)
+        return (named, options, len(options)) if named else None
+    bare = unwrap(unicodedata.normalize("NFKC", gold))
+    if re.fullmatch(r"\(?[A-J]\)?\.?|[A-H](?:\s*[,、]?\s*[A-H])+", bare):
+        named = letters_of(bare, 10)
+        if named:
+            return named, (), 10
+    return None
+
+
+def _closing_choice(response: str, options: Sequence[str], num_letters: int) -> str | None:
+    """Returns the option that a response names in its closing sentence, or begins with ("Yes, there are ...")."""
+    body = re.sub(r"</s>\s*$", "", response.split("</think>")[-1]).strip()
+    if not body or ("<think>" in response and "</think>" not in response):
+        return None
+    lines = [line for line in body.splitlines() if line.strip()]
+    last = re.split(r"(?<=[.。!！])\s+(?=\S)", lines[-1].strip())[-1]
+    said = set(re.findall(r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", last))
+    letters = {a or b for a, b in said if (a or b) in LETTERS[:num_letters]}
+    if len(letters) == 1:
+        return letters.pop()
+    if options and all(yes_no(o) is not None for o in options):
+        begin = yes_no(lines[0])
+        if begin is not None:
+            return next((o for o in options if yes_no(o) is begin), None)
+    return None
+
+
+def _grade_choice(
+    text: str, place: str, named: tuple[int, ...], options: Sequence[str], num_letters: int, gold: str, equal_math: EqualMath
+) -> Grade:
+    def same(a: str, b: str) -> bool:
+        try:
+            return equal_math(a, b)
+        except NotMathematics:
+            return False
+
+    read = read_choice(text, options, num_letters, same)
+    want = ", ".join(LETTERS[i] for i in named)
+    if read is None:
+        if not options and words(text) == words(gold):
+            return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
+        return Grade(Verdict.INCORRECT, text, "choice", f"{place}: names no option; the gold is {want}")
+    indexes, how = read
+    have = ", ".join(LETTERS[i] for i in indexes)
+    if set(indexes) == set(named):
+        return Grade(Verdict.CORRECT, text, "choice", f"{place}: {have}, by its {how}")
+    return Grade(Verdict.INCORRECT, text, "choice", f"{place}: {have}, by its {how}; the gold is {want}")
+
+
+def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Grade:
+    if place in ("phrase", "answer tag"):  # "2, as there are two stores"
+        text = re.split(r",\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s", text)[0] or text
+
+    def grade(right: bool, method: str, why: str) -> Grade:
+        return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {why}")
+
+    if words(text) == words(gold) or _squeeze(text) == _squeeze(gold):
+        return grade(True, "text", "the same text")
+    if is_negation(text, gold):
+        return grade(False, "text", "the gold's negation")
+    want_yes, have_yes = yes_no(gold) if len(words(gold).split()) == 1 else None, yes_no(text)
+    if want_yes is not None:
+        if have_yes is not None:
+            return grade(have_yes is want_yes, "yes or no", f"{'yes' if have_yes else 'no'}; the gold is {gold}")
+        if not is_words(text):
+            return grade(False, "yes or no", f"neither yes nor no; the gold is {gold}")
+    want, have = parse_number(gold), parse_number(text) or _number_in(text)
+    if want and have:
+        return grade(equal_numbers(have, want), "number", "numbers compared")
+    if is_words(gold):
+        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text")
+    try:
+        return grade(equal_math(text, gold), "math", "compared by math-verify")
+    except NotMathematics as error:
+        if "gold" in str(error):
+            return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {error}")
+        return grade(False, "math", str(error))
+
+
+def _number_in(text: str):  # type: ignore[no-untyped-def]
+    """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
+    tail = re.search(r"(?:=|≈|\\approx|\bis\b|\bare\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|为|是)\s*([^=≈]*)$", text)
+    if tail and (number := parse_number(tail[1].strip().rstrip("."))):
+        return number
+    if re.search(r"\bor\b|\bnot\b|\band\b|\\|[\^{}=]", text):
+        return None
+    numbers = re.findall(r"(?<![\w.])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?%?(?![\w^/])", text)
+    return parse_number(numbers[0]) if len(numbers) == 1 and is_words(re.sub(r"^[\s$£€]*[-+]?\d[\d,.]*", "", text)) else None
+
+
+_pool: WorkerPool | None = None
+_pool_guard = threading.Lock()
+
+
+def pool() -> WorkerPool:
+    """Returns the process's one worker for mathematics, started when it is first needed."""
+    global _pool
+    with _pool_guard:
+        if _pool is None:
+            _pool = WorkerPool("mmcurate.verify.worker", 1, TIMEOUT_S)
+            atexit.register(_pool.close)
+        return _pool
+
+
+class CheckFailed(Exception):
+    """The check itself failed: it crashed or took too long."""
+
+
+def _equal_in_pool(answer: str, gold: str) -> bool:
+    result = pool().run([{"math": [answer, gold]}])[0]
+    if "failed" in result:
+        raise CheckFailed(result["failed"])
+    if "not_math" in result:
+        raise NotMathematics(result["not_math"])
+    return bool(result["equal"])
+
+
+def grade(response: str, gold: str, *, options: Sequence[str] = (), question: str | None = None) -> Grade:
+    """Grades a response against the gold answer. Callable from any thread or process.
+
+    Args:
+        response: the whole text of a model, or an answer alone.
+        gold: the known answer: a value, a letter, several letters, or an option's text.
+        options: the options' texts, with or without their letters.
+        question: helps where the options stand in its text.
+
+    Returns:
+        The verdict, what was extracted, the method that decided, and why. A response is never `incorrect`
+        because a check failed: that is `error`.
+    """
+    try:
+        return decide(response, gold, list(options), question, _equal_in_pool)
+    except (CheckFailed, RecursionError, ValueError, OverflowError, MemoryError) as error:
+        return Grade(Verdict.ERROR, None, "math", str(error) or type(error).__name__)

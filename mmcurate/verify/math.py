@@ -1,0 +1,62 @@
+"""Comparing mathematics with math-verify: what no cheaper rule decides.
+
+math-verify needs a main thread for its alarm and can run for ever, so it runs without its alarm in a process
+that can be killed: this module's functions are called there (`mmcurate.verify.worker`) and nowhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from typing import Any
+
+from mmcurate.verify.text import unwrap
+
+MAX_CHARS = 2000
+
+
+class NotMathematics(ValueError):
+    """A text can't be read as mathematics."""
+
+
+@functools.lru_cache(4096)
+def _parsed(text: str) -> tuple[Any, ...]:
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
+
+    logging.getLogger("math_verify").setLevel(logging.ERROR)
+    wrapped = f"${text}$"
+    configs = [LatexExtractionConfig(boxed_match_priority=-1), ExprExtractionConfig()]
+    found = parse(wrapped, extraction_config=configs, fallback_mode="no_fallback", parsing_timeout=None)
+    return tuple(found)
+
+
+def _cleaned(text: str) -> str:
+    parts = re.findall(r"\$\$?([^$]+)\$\$?", text)
+    if len(parts) == 1 and re.search(r"[A-Za-z]{2}", re.sub(r"\$\$?[^$]+\$\$?", "", text)):
+        text = parts[0]  # "Thus $x \\leq 2$ is our answer."
+    text = unwrap(text).replace("$", " ").strip()
+    for plain, latex in ((">=", "\\geq "), ("<=", "\\leq "), ("!=", "\\neq "), ("≥", "\\geq "), ("≤", "\\leq "), ("≠", "\\neq "), ("π", "\\pi ")):
+        text = text.replace(plain, latex)
+    text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°|º", "", text)
+    text = re.sub(r"\\(?:text|mathrm)\s*\{\s*(?:cm|mm|m|km|g|kg|s|min|h|hours?|inches|units?|degrees?|sq(?:uare)? ?\w*)\s*\}(?:\s*\^\s*\{?[23]\}?)?", "", text)
+    return text.strip()
+
+
+def equal_math(answer: str, gold: str) -> bool:
+    """Whether two texts are the same mathematics.
+
+    Raises:
+        NotMathematics: one of them can't be read; the message says which.
+    """
+    from math_verify import verify
+
+    pair = [_cleaned(gold), _cleaned(answer)]
+    for name, text in zip(("gold", "answer"), pair, strict=True):
+        if len(text) > MAX_CHARS:
+            raise NotMathematics(f"the {name} has {len(text):,} characters")
+    parsed = [_parsed(text) for text in pair]
+    for name, found in zip(("gold", "answer"), parsed, strict=True):
+        if not found:
+            raise NotMathematics(f"the {name} isn't mathematics")
+    return bool(verify(list(parsed[0]), list(parsed[1]), float_rounding=4, timeout_seconds=None))

@@ -1,0 +1,62 @@
+"""Comparing words."""
+
+from __future__ import annotations
+
+import re
+
+from mmcurate.answers import plain
+
+_WRAP = re.compile(r"^\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|rm|bf|emph)\s*\{(.*)\}$", re.S)
+_YES = {"yes": True, "true": True, "correct": True, "no": False, "false": False, "incorrect": False,
+        "是": True, "否": False, "对": True, "错": False, "正确": True, "错误": False, "不是": False}
+_NEGATION = re.compile(r"^(?:not|no|non-?|isn't|is not|never|不|非)\s*(?:an?\s+|the\s+)?")
+
+
+def unwrap(text: str) -> str:
+    """Returns a text without the marks around it: `$...$`, `\\text{...}`, `**...**`, quotes, outer brackets of a word."""
+    before = None
+    while before != text:
+        before = text
+        text = text.strip().strip("`").strip()
+        for left, right in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("__", "__"),
+                            ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("「", "」"), ("\\boxed{", "}")):
+            if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
+                inner = text[len(left) : len(text) - len(right)]
+                if left not in inner or left == "\\boxed{":
+                    text = inner
+        match = _WRAP.match(text)
+        if match and match[1].count("{") == match[1].count("}") and "}" not in match[1].partition("{")[0]:
+            text = match[1]
+        text = re.sub(r"(?<=[\w)\]}°%$])[.。,，;；]+$", "", text)
+    return text
+
+
+def words(text: str) -> str:
+    """Returns a text for comparing as words: plain, without articles, marks around it and final punctuation."""
+    text = plain(unwrap(text).replace("\\ ", " ").replace("~", " "))
+    text = re.sub(r"^(?:it is|it's|this is|they are|there are|there is)\s+", "", text)
+    text = re.sub(r"\b(?:the|an?)\s+", "", text)
+    text = text.strip(" .,;:!?\"'`*。，；：！？")
+    if re.fullmatch(r"[(\[（][^\d,，()\[\]（）]*[)\]）]", text):
+        text = text[1:-1]
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def yes_no(text: str) -> bool | None:
+    """Returns what "Yes, because ..." begins with, or None."""
+    match = re.match(r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?![\w-])", words(text))
+    return _YES[match[1]] if match else None
+
+
+def is_negation(answer: str, gold: str) -> bool:
+    """Whether one of two texts is the other with a "not" before it."""
+    a, g = words(answer), words(gold)
+    return a != g and (_NEGATION.sub("", a) == g or _NEGATION.sub("", g) == a)
+
+
+def is_words(text: str) -> bool:
+    """Whether a text is prose: letters of some language that aren't mathematics or one unit."""
+    text = unwrap(text)
+    if re.search(r"\\(?!text|mathrm|mathbf|textbf|ldots|%|\$)[a-zA-Z]+|[=^_{}<>≤≥±√∞]", text):
+        return False
+    return bool(re.search(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", text)) and not re.match(r"^[\s$£€]*[-+]?\d", text)

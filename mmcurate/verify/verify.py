@@ -1,0 +1,147 @@
+"""Grading every response of a run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+import pydantic
+
+from mmcurate.chat import Failure
+from mmcurate.errors import SettingsError
+from mmcurate.schema import GRADES, Grade, Verdict
+from mmcurate.step import Context, Runtime, Step, settings, with_passing_failures
+from mmcurate.verify.grade import TIMEOUT_S
+from mmcurate.verify.judge import judge_grade, judge_request, needs_judge
+from mmcurate.workers import WorkerPool
+
+_SCORED = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.NO_ANSWER)
+
+
+@settings
+class Verify(Step):
+    """Grades each response: rules, then math-verify, then the judge where no rule decides.
+
+    Provides `verdicts`, one grade for each response; `pass_rate`, the share of correct ones among those
+    that are correct, incorrect or no_answer (null where none is); and `num_scored`, how many those are.
+
+    Attributes:
+        judge: an `OpenAIChat` at temperature 0, or None: then what no rule decides is `undecided`.
+        workers: processes that grade; as many as there are processors unless given.
+    """
+
+    judge: Any = None
+    workers: Annotated[int | None, Runtime] = pydantic.Field(default=None, gt=0)
+
+    version: ClassVar[int] = 1
+    requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
+    provides: ClassVar[pa.Schema] = pa.schema([
+        pa.field("verdicts", GRADES, metadata={"of": "responses"}), ("pass_rate", pa.float64()), ("num_scored", pa.int32()),
+    ])
+    waits: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.judge is not None and not callable(getattr(self.judge, "answers", None)):
+            raise SettingsError(f"Verify: judge is {type(self.judge).__name__}, which can't answer; give an OpenAIChat(...)")
+        object.__setattr__(self, "_live", _Live())
+
+    def check(self) -> None:
+        if self.judge is not None:
+            self.judge.fingerprint()
+
+    def open(self, context: Context) -> None:
+        if self.judge is not None:
+            self.judge.open(context.store, context.say)
+
+    def close(self) -> None:
+        self._live.close()  # type: ignore[attr-defined]
+        if self.judge is not None:
+            self.judge.close()
+
+    def status(self) -> Mapping[str, str]:
+        counts: Counter[str] = self._live.counts  # type: ignore[attr-defined]
+        total = sum(counts.values())
+        if not total:
+            return {}
+        accepted = {"graded": f"{total:,}", "accepted": f"{counts[Verdict.CORRECT] / total:.1%}"}
+        return {**accepted, "errors": f"{counts[Verdict.ERROR]:,}"} if counts[Verdict.ERROR] else accepted
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        rows = table.select(["question", "options", "answer", "responses"]).to_pylist()
+        pairs = [(row, response) for row in rows for response in row["responses"] or ()]
+        tasks: dict[tuple[int, str], dict[str, Any]] = {}
+        for row, response in pairs:
+            key = (id(row), _text(response))
+            tasks[key] = {"response": _text(response), "gold": row["answer"] or "", "options": row["options"] or [], "question": row["question"]}
+        live: _Live = self._live  # type: ignore[attr-defined]
+        results = dict(zip(tasks, live.pool(self.workers).run(list(tasks.values())), strict=True))
+        grades = [_grade(results[id(row), _text(response)]) for row, response in pairs]
+        passing = self._judge(pairs, grades)
+        live.count(grades)
+        verdicts, rates, scored, start = [], [], [], 0
+        for row in rows:
+            mine = grades[start : start + len(row["responses"] or ())]
+            start += len(mine)
+            verdicts.append([_struct(g) for g in mine])
+            counted = [g for g in mine if g.verdict in _SCORED]
+            scored.append(len(counted))
+            rates.append(sum(g.verdict is Verdict.CORRECT for g in counted) / len(counted) if counted else None)
+        made = pa.table({"verdicts": pa.array(verdicts, GRADES), "pass_rate": pa.array(rates, pa.float64()), "num_scored": pa.array(scored, pa.int32())})
+        return with_passing_failures(made, passing)
+
+    def _judge(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], grades: list[Grade]) -> int:
+        """Lets the judge decide what no rule did; returns how many of its failures may pass."""
+        open_pairs = [i for i, (row, _) in enumerate(pairs) if needs_judge(grades[i], row["answer"])]
+        if self.judge is None or not open_pairs:
+            return 0
+        requests = [judge_request(r["question"], r["options"] or [], r["answer"], _text(a)) for r, a in (pairs[i] for i in open_pairs)]
+        results = self.judge.answers(requests)
+        for i, result in zip(open_pairs, results, strict=True):
+            grades[i] = judge_grade(result, grades[i])
+        return sum(isinstance(r, Failure) and r.passing for r in results)
+
+
+def _text(response: dict[str, Any]) -> str:
+    return response["text"] or ""
+
+
+def _grade(result: dict[str, Any]) -> Grade:
+    if "failed" in result:
+        return Grade(Verdict.ERROR, None, "worker", result["failed"])
+    return Grade(Verdict(result["verdict"]), result["extracted"], result["method"], result["why"])
+
+
+def _struct(grade: Grade) -> dict[str, Any]:
+    extracted = None if grade.extracted is None else grade.extracted.encode("utf-8", "replace").decode()
+    why = grade.why.encode("utf-8", "replace").decode()
+    return {"verdict": str(grade.verdict), "method": grade.method, "extracted": extracted, "why": why}
+
+
+class _Live:
+    """The workers of a step, and what its progress line counts."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._pool: WorkerPool | None = None
+        self._guard = threading.Lock()
+
+    def pool(self, workers: int | None) -> WorkerPool:
+        with self._guard:
+            if self._pool is None:
+                self._pool = WorkerPool("mmcurate.verify.worker", workers or os.cpu_count() or 1, TIMEOUT_S)
+            return self._pool
+
+    def count(self, grades: list[Grade]) -> None:
+        with self._guard:
+            self.counts.update(g.verdict for g in grades)
+
+    def close(self) -> None:
+        with self._guard:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
