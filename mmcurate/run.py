@@ -16,7 +16,7 @@ from mmcurate.errors import RunError, RunFolderError
 from mmcurate.gallery import Gallery
 from mmcurate.report.explain import Explanation, explain
 from mmcurate.report.funnel import Funnel, funnel
-from mmcurate.report.page import Report, write_report
+from mmcurate.report.page import Report, totals, write_report
 from mmcurate.select import Filter
 from mmcurate.sources.source import chance
 from mmcurate.state import ROWS, Entry, Ref, State
@@ -148,6 +148,10 @@ class Run:
     def funnel(self) -> Funnel:
         """Returns how many rows and traces each step took and dropped, and why. The sums are exact."""
         return funnel(self.path, self.entries + self.exports)
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Returns what each teacher answered: `answers`, `prompt_tokens`, `tokens`, and `cost` in US dollars."""
+        return totals(self.path, self.entries)
 
     def explain(self, id: str) -> Explanation:
         """Returns what became of a question or a trace, and what each step said of it.
