@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["AtMost", "Filter", "Grade", "Pipeline", "Run", "Step", "Verdict", "apply", "open", "settings"]
 
 _WHERE = {
-    "AtMost": "select", "Filter": "select", "Grade": "schema", "Pipeline": "pipeline", "Run": "run", "Step": "step",
-    "Verdict": "schema", "apply": "standalone", "open": "run:open_run", "settings": "step",
+    "AtMost": "select",
+    "Filter": "select",
+    "Grade": "schema",
+    "Pipeline": "pipeline",
+    "Run": "run",
+    "Step": "step",
+    "Verdict": "schema",
+    "apply": "standalone",
+    "open": "run:open_run",
+    "settings": "step",
 }
 
 

@@ -72,11 +72,22 @@ def _feed(hasher: Any, array: pa.Array) -> None:
         for i in range(kind.num_fields):
             _feed(hasher, array.field(i))
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        hasher.update(np.ascontiguousarray(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64).tobytes())
+        hasher.update(
+            np.ascontiguousarray(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64).tobytes()
+        )
         _feed(hasher, array.flatten())
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    elif (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
         array = array.cast(pa.large_binary()).fill_null(b"")
-        offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1, np.int64)
+        offsets = (
+            np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
+            if len(array)
+            else np.zeros(1, np.int64)
+        )
         hasher.update(np.diff(offsets).tobytes())
         if array.buffers()[2] is not None:
             hasher.update(memoryview(array.buffers()[2])[int(offsets[0]) : int(offsets[-1])])
@@ -116,4 +127,4 @@ def read_schema(path: Path) -> pa.Schema:
 
 def read_digests(path: Path) -> dict[str, str]:
     """Reads the digests that `write_table` stored."""
-    return json.loads((read_schema(path).metadata or {})[_DIGESTS])  # type: ignore[no-any-return]
+    return json.loads((read_schema(path).metadata or {})[_DIGESTS])

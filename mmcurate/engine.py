@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -15,10 +15,10 @@ class Engine(Protocol):
 
     def map(
         self, make_worker: Callable[[], Callable[[T], Any]], shards: Iterable[T], *, at_once: int
-    ) -> Iterator[tuple[T, Any] | None]:
+    ) -> Generator[tuple[T, Any] | None, None, None]:
         """Yields (shard, result) as each is done, in any order, and None now and then while none is.
 
-        Raises what a worker raises, after which no further shard is begun.
+        Raises what a worker raises. After that, and when it is closed, no further shard is begun.
         """
         ...
 
@@ -28,7 +28,7 @@ class LocalEngine:
 
     def map(
         self, make_worker: Callable[[], Callable[[T], Any]], shards: Iterable[T], *, at_once: int
-    ) -> Iterator[tuple[T, Any] | None]:
+    ) -> Generator[tuple[T, Any] | None, None, None]:
         """See `Engine.map`. With `at_once` = 1 the work is done in the calling thread."""
         waiting = list(shards)
         if at_once == 1:

@@ -21,11 +21,19 @@ MIN_FREE_BYTES = 100 << 20
 
 
 def check_folder(root: Path) -> None:
+    """Makes the folder, and checks that a run may live there and has room.
+
+    Raises:
+        RunFolderError: it holds something else.
+        DiskFull: too little room.
+    """
     if root.exists() and not root.is_dir():
         raise RunFolderError(f"{root} is a file; a run needs a folder")
     strange = [p.name for p in root.iterdir() if p.name not in (".lock", "rows", "images")] if root.exists() else []
     if strange and MANIFEST not in strange:
-        raise RunFolderError(f"{root} is no run folder and not empty (it has {strange[0]!r}): choose another for the run")
+        raise RunFolderError(
+            f"{root} is no run folder and not empty (it has {strange[0]!r}): choose another for the run"
+        )
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
     if free < MIN_FREE_BYTES:
@@ -40,13 +48,17 @@ def locked(root: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise RunLocked(f"{root} is being written by {file.read().strip() or 'another process'}; wait for it, or use another folder") from None
+            raise RunLocked(
+                f"{root} is being written by {file.read().strip() or 'another process'}; wait for it, or use another folder"
+            ) from None
         except OSError:
             pass  # a file system without locks
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         file.flush()
+        for left_over in [*root.glob("*/.*.tmp"), *root.glob("images/*/.*.tmp")]:
+            left_over.unlink(missing_ok=True)  # of a run that was killed
         yield
 
 

@@ -46,7 +46,9 @@ class Gallery(Sequence[dict[str, Any]]):
         lines = [f"{len(self)} questions"]
         for row in self._rows:
             text = " ".join(str(row.get("question") or "").split())
-            lines.append(f"  {row.get('id')}: {text[:80]!r} -> {row.get('answer')!r}, {len(row.get('images') or ())} picture(s)")
+            lines.append(
+                f"  {row.get('id')}: {text[:80]!r} -> {row.get('answer')!r}, {len(row.get('images') or ())} picture(s)"
+            )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -79,9 +81,11 @@ def _article(row: dict[str, Any]) -> str:
         parts.append(f'<div class="problem">{html.escape(row["problem"])}</div>')
     for trace in row.get("traces") or ():
         verdict = trace.get("verdict") or "not checked"
-        dropped = f' <span class="dropped">dropped: {html.escape(trace["dropped"])}</span>' if trace.get("dropped") else ""
-        why = f'{trace.get("method") or ""}: {trace.get("why") or ""}'.strip(": ")
-        body = f'{trace["reasoning"]}\n\n{trace["text"]}' if trace.get("reasoning") else str(trace.get("text") or "")
+        dropped = (
+            f' <span class="dropped">dropped: {html.escape(trace["dropped"])}</span>' if trace.get("dropped") else ""
+        )
+        why = f"{trace.get('method') or ''}: {trace.get('why') or ''}".strip(": ")
+        body = f"{trace['reasoning']}\n\n{trace['text']}" if trace.get("reasoning") else str(trace.get("text") or "")
         parts.append(
             f'<details><summary><span class="v {verdict}">{verdict}</span> {html.escape(str(trace.get("extracted") or "")[:60])}'
             f'{dropped}</summary><div class="id">{html.escape(why)}</div><pre>{html.escape(body)}</pre></details>'

@@ -30,7 +30,9 @@ def clean(value: Any) -> str | None:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def canonical(raw: Mapping[str, Any], number: int, seen: dict[str, int]) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+def canonical(
+    raw: Mapping[str, Any], number: int, seen: dict[str, int]
+) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
     """Returns a raw row as `schema.ROW` has it, and its pictures as (path in the run folder, bytes).
 
     What is wrong with it, if anything, is in `problem`.
@@ -41,13 +43,23 @@ def canonical(raw: Mapping[str, Any], number: int, seen: dict[str, int]) -> tupl
         seen: the ids so far, each with its row's number; this row's is added.
     """
     row: dict[str, Any] = {
-        "id": clean(raw.get("id")) or f"row-{number:06d}", "source": clean(raw.get("source")) or "",
-        "question": clean(raw.get("question")) or "", "answer": clean(raw.get("answer")), "licence": clean(raw.get("licence")),
-        "options": [clean(o) or "" for o in raw.get("options") or ()], "images": [],
-        "responses": raw.get("responses"), "verdicts": raw.get("verdicts"), "problem": clean(raw.get("problem")),
+        "id": clean(raw.get("id")) or f"row-{number:06d}",
+        "source": clean(raw.get("source")) or "",
+        "question": clean(raw.get("question")) or "",
+        "answer": clean(raw.get("answer")),
+        "licence": clean(raw.get("licence")),
+        "options": [clean(o) or "" for o in raw.get("options") or ()],
+        "images": [],
+        "responses": raw.get("responses"),
+        "verdicts": raw.get("verdicts"),
+        "problem": clean(raw.get("problem")),
     }
     extra = {k: v for k, v in raw.items() if k not in _KNOWN and v is not None}
-    row["metadata"] = json.dumps(extra, ensure_ascii=False, default=_readable, sort_keys=True).encode("utf-8", "replace").decode() if extra else None
+    row["metadata"] = (
+        json.dumps(extra, ensure_ascii=False, default=_readable, sort_keys=True).encode("utf-8", "replace").decode()
+        if extra
+        else None
+    )
     if row["responses"] is not None and row["verdicts"] is None:
         row["verdicts"] = [None] * len(row["responses"])
     problem, files = row["problem"], []
@@ -118,7 +130,9 @@ def _write(rows: list[dict[str, Any]], files: dict[str, bytes], root: Path, shar
     missing = {path: data for path, data in files.items() if not _there(root / path, len(data))}
     if missing:
         with ThreadPoolExecutor(16) as pool:  # each waits for the disk
-            list(pool.map(lambda item: durable_write(root / item[0], lambda file: file.write(item[1])), missing.items()))
+            list(
+                pool.map(lambda item: durable_write(root / item[0], lambda file: file.write(item[1])), missing.items())
+            )
     table = as_table(rows)
     key = array_digest(pa.array([array_digest(table[name]) for name in table.column_names]))[:16]
     file = f"rows/{shard:05d}-{key}.arrow"

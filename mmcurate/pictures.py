@@ -17,7 +17,12 @@ MAX_PIXELS = 100_000_000
 
 _PLAIN_FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _MAGIC = {
-    b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"BM": ".bmp", b"II*\0": ".tif", b"MM\0*": ".tif",
+    b"\x89PNG": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
 }
 
 
@@ -174,7 +179,9 @@ def as_struct(picture: Any) -> dict[str, Any]:
             data = file.read()
     elif hasattr(picture, "save") and hasattr(picture, "mode"):
         out = io.BytesIO()
-        kind = picture.format if picture.format in _PLAIN_FORMATS else "TIFF" if picture.mode in ("F", "CMYK") else "PNG"
+        kind = (
+            picture.format if picture.format in _PLAIN_FORMATS else "TIFF" if picture.mode in ("F", "CMYK") else "PNG"
+        )
         picture.save(out, kind)
         data = out.getvalue()
     else:

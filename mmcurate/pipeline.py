@@ -32,7 +32,9 @@ def as_source(thing: Any) -> Any:
         return HFDataset(thing)
     if isinstance(thing, Rows):
         return thing
-    raise SettingsError(f"a pipeline starts with a source, a finished run or a datasets.Dataset, not {type(thing).__name__}")
+    raise SettingsError(
+        f"a pipeline starts with a source, a finished run or a datasets.Dataset, not {type(thing).__name__}"
+    )
 
 
 class Pipeline:
@@ -76,9 +78,7 @@ class Pipeline:
                 step.find(state)
                 state.entries[step.name] = Entry(step.name, "drops", {})
 
-    def run(
-        self, out: str | Path, *, sample: int | None = None, seed: int = 0, engine: Engine | None = None
-    ) -> Run:
+    def run(self, out: str | Path, *, sample: int | None = None, seed: int = 0, engine: Engine | None = None) -> Run:
         """Runs the pipeline in a folder; the same call again continues where it stopped, or does nothing.
 
         Args:

@@ -28,7 +28,9 @@ class Progress:
     def __init__(self, name: str, num_rows: int, done: int = 0) -> None:
         from tqdm import tqdm
 
-        self._bar: Any = tqdm(total=num_rows, initial=done, desc=name, unit="row", disable=None, leave=True, dynamic_ncols=True)
+        self._bar: Any = tqdm(
+            total=num_rows, initial=done, desc=name, unit="row", disable=None, leave=True, dynamic_ncols=True
+        )
 
     def advance(self, num_rows: int, status: Mapping[str, str]) -> None:
         """Counts rows and shows the step's status."""

@@ -57,7 +57,9 @@ def has_options(question: str, options: Sequence[str]) -> bool:
     """Whether a question's text already lists its options, in order."""
     text, position = plain(question), 0
     for i, option in enumerate(options):
-        label = re.compile(rf"(?:^|\W)[(\[]?{LETTERS[i % 26].lower()}\s*[.):\]、]\s*{re.escape(plain(option_text(option, i)))}")
+        label = re.compile(
+            rf"(?:^|\W)[(\[]?{LETTERS[i % 26].lower()}\s*[.):\]、]\s*{re.escape(plain(option_text(option, i)))}"
+        )
         match = label.search(text, position)
         if not match:
             return False

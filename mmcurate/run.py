@@ -14,7 +14,7 @@ import pyarrow as pa
 from mmcurate.columns import read_table, write_json
 from mmcurate.errors import RunError, RunFolderError
 from mmcurate.gallery import Gallery
-from mmcurate.report.explain import Explanation, explain
+from mmcurate.report.explain import Explanation, explain, story
 from mmcurate.report.funnel import Funnel, funnel
 from mmcurate.report.page import Report, totals, write_report
 from mmcurate.select import Filter
@@ -41,8 +41,10 @@ def read_manifest(root: Path) -> dict[str, Any]:
     except ValueError as error:
         raise RunFolderError(f"{path} is damaged ({error}); run the recipe again, it asks for nothing twice") from None
     if manifest.get("format", 0) > FORMAT:
-        raise RunFolderError(f"{root} was written by mmcurate {manifest.get('mmcurate')}, which is newer: upgrade mmcurate")
-    return manifest  # type: ignore[no-any-return]
+        raise RunFolderError(
+            f"{root} was written by mmcurate {manifest.get('mmcurate')}, which is newer: upgrade mmcurate"
+        )
+    return manifest
 
 
 class Run:
@@ -56,7 +58,9 @@ class Run:
         self.path = Path(path).expanduser().resolve()
         self.manifest = read_manifest(self.path)
         self.name = self.path.name
-        self.entries = [Entry(**{**e, "passing": {int(k): v for k, v in e["passing"].items()}}) for e in self.manifest["entries"]]
+        self.entries = [
+            Entry(**{**e, "passing": {int(k): v for k, v in e["passing"].items()}}) for e in self.manifest["entries"]
+        ]
         self.exports = [Entry(**e) for e in self.manifest.get("exports", [])]
 
     @property
@@ -83,15 +87,19 @@ class Run:
 
     def columns(self, state: State) -> list[tuple[str, Ref]]:
         """Returns the columns to show, each under its bare name where one step makes it, else under step_column."""
-        refs = [Ref(e.name, c) for e in state.entries.values() if e.kind == "columns" and not e.hidden for c in e.columns]
+        refs = [
+            Ref(e.name, c) for e in state.entries.values() if e.kind == "columns" and not e.hidden for c in e.columns
+        ]
         names = [r.column for r in refs]
         lists = state.lists()
         out = []
         for ref in refs:
-            if ref.step == ROWS and ref.column in ("responses", "verdicts", "problem"):
-                if ref.column == "problem" or Ref(ROWS, "responses") not in lists:
-                    continue
-            alone = names.count(ref.column) == 1 or (ref.step != ROWS and [r.step for r in refs if r.column == ref.column and r.step != ROWS] == [ref.step])
+            hidden = ("problem",) if Ref(ROWS, "responses") in lists else ("problem", "responses", "verdicts")
+            if ref.step == ROWS and ref.column in hidden:
+                continue
+            alone = names.count(ref.column) == 1 or (
+                ref.step != ROWS and [r.step for r in refs if r.column == ref.column and r.step != ROWS] == [ref.step]
+            )
             out.append((ref.column if alone else f"{ref.step}_{ref.column}", ref))
         return out
 
@@ -126,23 +134,24 @@ class Run:
         ranked = []
         for shard in range(state.num_shards):
             ids = state.read(Ref(ROWS, "id"), shard).to_pylist()
-            ranked += [(chance(seed, 0, {"id": i}), shard, int(row)) for i, row in zip(ids, state.alive[shard], strict=True)]
+            ranked += [
+                (chance(seed, 0, {"id": i}), shard, int(row)) for i, row in zip(ids, state.alive[shard], strict=True)
+            ]
         chosen = sorted((shard, row) for _, shard, row in sorted(ranked)[:num_questions])
         return Gallery(self._shown(state, chosen))
 
     def _shown(self, state: State, chosen: list[tuple[int, int]]) -> list[dict[str, Any]]:
+        """Returns rows with all their traces, each with its grade and, where it is out, who dropped it."""
         out = []
-        for shard in sorted({s for s, _ in chosen}):
-            rows = [row for s, row in chosen if s == shard]
-            alive, state.alive[shard] = state.alive[shard], np.array(rows, np.int32)
-            table = self.table(shard, state)
+        refs = [(n, Ref(ROWS, n)) for n in ("id", "source", "question", "options", "answer", "images", "licence")]
+        for shard, number in chosen:
+            alive, state.alive[shard] = state.alive[shard], np.array([number], np.int32)
+            row = state.table(refs, shard).to_pylist()[0]
             state.alive[shard] = alive
-            for row in table.to_pylist():
-                row["traces"] = []
-                for name in [n for n in row if n.endswith("responses")]:
-                    grades = row.get(name.replace("responses", "verdicts")) or [None] * len(row[name] or ())
-                    row["traces"] += [{**r, **(g or {})} for r, g in zip(row[name] or (), grades, strict=True)]
-                out.append(row)
+            told = story(self.path, self.entries + self.exports, shard, number)
+            row.update({name.partition(".")[2]: value for name, value in told.facts.items() if "." in name})
+            row["traces"] = [_trace(trace) for trace in told.traces]
+            out.append(row)
         return out
 
     def funnel(self) -> Funnel:
@@ -182,15 +191,23 @@ class Run:
         state = self.state()
         lists = state.lists()
         for shard in range(state.num_shards):
-            refs = [(n, Ref(ROWS, n)) for n in ("id", "source", "question", "options", "answer", "images", "licence", "metadata")]
-            table = state.table(refs + [(f"responses{i}", r) for i, r in enumerate(lists)]
-                                + [(f"verdicts{i}", v) for i, r in enumerate(lists) for v in _verdicts_of(state, r)[-1:]], shard)
+            refs = [
+                (n, Ref(ROWS, n))
+                for n in ("id", "source", "question", "options", "answer", "images", "licence", "metadata")
+            ]
+            table = state.table(
+                refs
+                + [(f"responses{i}", r) for i, r in enumerate(lists)]
+                + [(f"verdicts{i}", v) for i, r in enumerate(lists) for v in _verdicts_of(state, r)[-1:]],
+                shard,
+            )
             for row in table.to_pylist():
                 out = {k: row[k] for k, _ in refs if k != "metadata"}
                 out.update(json.loads(row["metadata"] or "{}"))
                 out["responses"] = [r for i in range(len(lists)) for r in row[f"responses{i}"] or ()] or None
                 out["verdicts"] = [
-                    g for i in range(len(lists))
+                    g
+                    for i in range(len(lists))
                     for g in (row.get(f"verdicts{i}") or [None] * len(row[f"responses{i}"] or ()))
                 ] or None
                 yield out
@@ -205,10 +222,17 @@ class Run:
         return self.report()._repr_html_()
 
 
+def _trace(told: Explanation) -> dict[str, Any]:
+    out = {name.rpartition(".")[2]: value for name, value in told.facts.items()}
+    return {**out, "trace_id": told.id, "dropped": "" if told.kept else f"{told.dropped_by}: {told.reason}"}
+
+
 def _verdicts_of(state: State, responses: Ref) -> list[Ref]:
     """Returns the columns of verdicts on a list of responses, in the order of their steps."""
     return [
-        Ref(e.name, c) for e in state.entries.values() for c, along in e.columns.items()
+        Ref(e.name, c)
+        for e in state.entries.values()
+        for c, along in e.columns.items()
         if c == "verdicts" and along == str(responses)
     ]
 

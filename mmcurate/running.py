@@ -45,7 +45,7 @@ def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
     signatures = step.signatures()
     if signatures is not None:
         hidden = f"{step.name}.signatures"
-        made = Entry(hidden, "columns", {}, columns={n: "" for n in signatures.provides.names}, hidden=True)
+        made = Entry(hidden, "columns", {}, columns=dict.fromkeys(signatures.provides.names, ""), hidden=True)
         state.entries.setdefault(hidden, made)
         inputs += [(n, Ref(hidden, n)) for n in signatures.provides.names]
     found = dict(inputs)
@@ -62,7 +62,14 @@ class Running:
     """One run of a pipeline."""
 
     def __init__(
-        self, source: Any, steps: Sequence[Step | Selection], root: Path, *, seed: int, sample: int | None, engine: Engine
+        self,
+        source: Any,
+        steps: Sequence[Step | Selection],
+        root: Path,
+        *,
+        seed: int,
+        sample: int | None,
+        engine: Engine,
     ) -> None:
         self.source, self.steps, self.root, self.engine = source, steps, root, engine
         self.seed, self.sample = seed, sample
@@ -93,22 +100,38 @@ class Running:
 
     def _manifest(self, *, complete: bool) -> None:
         source = self.source
-        write_json(self.root / MANIFEST, {
-            "format": FORMAT, "mmcurate": version("mmcurate"), "python": ".".join(map(str, sys.version_info[:3])),
-            "pyarrow": pa.__version__, "seed": self.seed, "sample": self.sample, "shard_rows": SHARD_ROWS,
-            "source": {"class": type(source).__name__, "name": source.name, "fingerprint": source.fingerprint()},
-            "pipeline": [repr(s) for s in self.steps],
-            "entries": [dataclasses.asdict(e) for e in self.entries], "exports": self.previous.get("exports", []) if complete else [],
-            "complete": complete, "started": self.started, "finished": time.time() if complete else None,
-        })
+        write_json(
+            self.root / MANIFEST,
+            {
+                "format": FORMAT,
+                "mmcurate": version("mmcurate"),
+                "python": ".".join(map(str, sys.version_info[:3])),
+                "pyarrow": pa.__version__,
+                "seed": self.seed,
+                "sample": self.sample,
+                "shard_rows": SHARD_ROWS,
+                "source": {"class": type(source).__name__, "name": source.name, "fingerprint": source.fingerprint()},
+                "pipeline": [repr(s) for s in self.steps],
+                "entries": [dataclasses.asdict(e) for e in self.entries],
+                "exports": self.previous.get("exports", []) if complete else [],
+                "complete": complete,
+                "started": self.started,
+                "finished": time.time() if complete else None,
+            },
+        )
 
     def _take(self) -> list[str]:
         """Takes the source's rows in, or finds that they are in already."""
         source = self.source
         name = source.fingerprint()
         before = self.previous.get("source", {})
-        if name and before.get("fingerprint") == name and self.previous.get("entries") \
-                and (self.previous["seed"], self.previous["sample"], self.previous["shard_rows"]) == (self.seed, self.sample, SHARD_ROWS):
+        if (
+            name
+            and before.get("fingerprint") == name
+            and self.previous.get("entries")
+            and (self.previous["seed"], self.previous["sample"], self.previous["shard_rows"])
+            == (self.seed, self.sample, SHARD_ROWS)
+        ):
             files: list[str] = self.previous["entries"][0]["files"]
             if all((self.root / f).exists() for f in files):
                 return files
@@ -128,8 +151,16 @@ class Running:
         """Does what is missing of a step; returns how many failures may pass."""
         signatures = step.signatures()
         if signatures is not None:
-            inputs = [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in ("id", *signatures.requires)]
-            hidden = Entry(f"{step.name}.signatures", "columns", {}, columns={n: "" for n in signatures.provides.names}, hidden=True)
+            inputs = [
+                (n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in ("id", *signatures.requires)
+            ]
+            hidden = Entry(
+                f"{step.name}.signatures",
+                "columns",
+                {},
+                columns=dict.fromkeys(signatures.provides.names, ""),
+                hidden=True,
+            )
             self._shards(state, signatures, hidden, inputs, fingerprint(signatures))
             state.entries[hidden.name] = hidden
             self.entries.append(hidden)
@@ -151,7 +182,10 @@ class Running:
         return [[n, state.digest(ref, shard)] for n, ref in inputs] + [masks]
 
     def _shards(self, state: State, step: Step, entry: Entry, inputs: list[tuple[str, Ref]], print_: str) -> int:
-        files = [f"{entry.name}/{s:05d}-{digest([print_, self._key(state, inputs, s)])[:16]}.arrow" for s in range(state.num_shards)]
+        files = [
+            f"{entry.name}/{s:05d}-{digest([print_, self._key(state, inputs, s)])[:16]}.arrow"
+            for s in range(state.num_shards)
+        ]
         entry.files = files
         todo = []
         for shard, file in enumerate(files):
@@ -162,7 +196,9 @@ class Running:
             self._announce(state, step, inputs, todo)
             if len(todo) < len(files):
                 say(f"{entry.name}: {len(files) - len(todo)} of {len(files)} shards are done, going on with the rest")
-            progress = Progress(entry.name, state.num_rows(), sum(len(state.alive[s]) for s in range(len(files)) if s not in set(todo)))
+            progress = Progress(
+                entry.name, state.num_rows(), sum(len(state.alive[s]) for s in range(len(files)) if s not in set(todo))
+            )
 
             def work(shard: int) -> pa.Table:
                 table = state.table(inputs, shard)
@@ -171,10 +207,12 @@ class Running:
                 write_table(self.root / files[shard], made)
                 return made
 
+            results = self.engine.map(lambda: work, todo, at_once=SHARDS_AT_ONCE if step.waits else 1)
             try:
-                for result in self.engine.map(lambda: work, todo, at_once=SHARDS_AT_ONCE if step.waits else 1):
+                for result in results:
                     progress.advance(len(state.alive[result[0]]) if result else 0, step.status())
             finally:
+                results.close()
                 progress.close()
         for shard, file in enumerate(files):
             failures = passing_failures(_with_metadata(self.root / file))
@@ -191,7 +229,9 @@ class Running:
                     total[name] = total.get(name, 0.0) + value
         need, free = total.get("bytes", 0.0) + MIN_FREE_BYTES / 4, shutil.disk_usage(self.root).free
         if need > free:
-            raise DiskFull(f"{step.name} will write about {need / 1e6:,.0f} MB, but {self.root} has {free / 1e6:,.0f} MB free")
+            raise DiskFull(
+                f"{step.name} will write about {need / 1e6:,.0f} MB, but {self.root} has {free / 1e6:,.0f} MB free"
+            )
         line = step.announce(total)
         if line:
             say(f"{step.name}: {line}")
@@ -205,7 +245,11 @@ class Running:
             counts = lengths(state.read(Ref(step, name), shard))
             mask = state.mask(along, shard)
             i, lists = made.column_names.index(column), made[column].combine_chunks()
-            inside = counts if mask is None else np.bincount(np.repeat(np.arange(len(counts)), counts)[mask], minlength=len(counts))
+            inside = (
+                counts
+                if mask is None
+                else np.bincount(np.repeat(np.arange(len(counts)), counts)[mask], minlength=len(counts))
+            )
             if not np.array_equal(lengths(lists), inside):
                 raise RunError(f"{entry.name}: its {column!r} must have one item for each of {along!r}")
             if mask is not None:
@@ -243,7 +287,9 @@ class Running:
             entry.files.append(f"{entry.name}/{shard:05d}-{key}.arrow")
         todo = [s for s, f in enumerate(entry.files) if not (self.root / f).exists()]
         if todo:
-            for shard, drops in zip(todo, step.drops(state, todo if not whole else range(state.num_shards)), strict=False):
+            for shard, drops in zip(
+                todo, step.drops(state, todo if not whole else range(state.num_shards)), strict=False
+            ):
                 write_table(self.root / entry.files[shard], drops)
         for shard in range(state.num_shards):
             state.drop(entry, shard, read_table(self.root / entry.files[shard]))
@@ -262,11 +308,15 @@ def _checked(step: Step, table: pa.Table, made: pa.Table) -> pa.Table:
         RunError: it has other columns or another number of rows than it must.
     """
     if made.num_rows != table.num_rows:
-        raise RunError(f"{step.name} returned {made.num_rows} rows for {table.num_rows}: a step returns one row for each row")
+        raise RunError(
+            f"{step.name} returned {made.num_rows} rows for {table.num_rows}: a step returns one row for each row"
+        )
     missing = set(step.provides.names) ^ set(made.column_names)
     if missing:
         raise RunError(f"{step.name} says that it provides {step.provides.names}, but returned {made.column_names}")
     try:
-        return pa.table([made[f.name].cast(f.type) for f in step.provides], schema=step.provides).replace_schema_metadata(made.schema.metadata)
+        return pa.table(
+            [made[f.name].cast(f.type) for f in step.provides], schema=step.provides
+        ).replace_schema_metadata(made.schema.metadata)
     except pa.ArrowInvalid as error:
         raise RunError(f"{step.name} returned other types than it provides: {error}") from None

@@ -97,8 +97,6 @@ class Grade:
 class Grader(Protocol):
     """Anything that can grade a response against a gold answer."""
 
-    def __call__(
-        self, response: str, gold: str, *, options: Sequence[str] = (), question: str | None = None
-    ) -> Grade:
+    def __call__(self, response: str, gold: str, *, options: Sequence[str] = (), question: str | None = None) -> Grade:
         """Returns the grade of one response."""
         ...

@@ -17,7 +17,17 @@ from mmcurate.state import DROPS, Ref, State, lengths
 from mmcurate.step import settings
 
 UNKNOWN = "unknown"
-_TRACE_FIELDS = ("trace_id", "teacher", "prompt_id", "sample_index", "text", "reasoning", "finish_reason", "prompt_tokens", "num_tokens")
+_TRACE_FIELDS = (
+    "trace_id",
+    "teacher",
+    "prompt_id",
+    "sample_index",
+    "text",
+    "reasoning",
+    "finish_reason",
+    "prompt_tokens",
+    "num_tokens",
+)
 _GRADE_FIELDS = ("verdict", "method", "extracted", "why")
 
 
@@ -30,17 +40,22 @@ def _parse(sql: str, what: str) -> tuple[list[str], list[tuple[str, ...]]]:
     import duckdb
 
     with duckdb.connect() as connection:
-        tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [f"SELECT 1 FROM t WHERE {sql}"]).fetchone()[0])  # type: ignore[index]
+
+        def ask(query: str, value: str) -> str:
+            row = connection.execute(query, [value]).fetchone()
+            return str(row[0]) if row else ""
+
+        tree = json.loads(ask("SELECT json_serialize_sql(?)", f"SELECT 1 FROM t WHERE {sql}"))
         if tree.get("error"):
             raise SettingsError(f"{what}: {sql!r} isn't SQL: {str(tree.get('error_message', '')).splitlines()[0]}")
         if len(tree["statements"]) != 1 or tree["statements"][0]["node"]["type"] != "SELECT_NODE":
-            raise SettingsError(f"{what}: {sql!r} must be one SQL condition, such as \"pass_rate > 0\"")
+            raise SettingsError(f'{what}: {sql!r} must be one SQL condition, such as "pass_rate > 0"')
         where = tree["statements"][0]["node"]["where_clause"]
         parts = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
         texts = []
         for part in parts:
             tree["statements"][0]["node"]["where_clause"] = part
-            text = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()[0]  # type: ignore[index]
+            text = ask("SELECT json_deserialize_sql(?::JSON)", json.dumps(tree))
             text = text.partition(" WHERE ")[2]
             texts.append(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
     names: list[tuple[str, ...]] = []
@@ -80,7 +95,9 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
     if not of:
         found = {}
         for name in names:
-            ref = state.resolve(".".join(name[:2]) if len(name) > 1 and name[0] in state.entries else name[0], of=f"{what}: ")
+            ref = state.resolve(
+                ".".join(name[:2]) if len(name) > 1 and name[0] in state.entries else name[0], of=f"{what}: "
+            )
             found[name] = (ref, "")
         return Columns(None, found)
     base = state.resolve(of, of=f"{what}: of = {of!r}: ")
@@ -88,7 +105,9 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
         raise ColumnError(f"{what}: of = {of!r} is no list of responses")
     along = [
         Ref(entry.name, column)
-        for entry in state.entries.values() for column, list_name in entry.columns.items() if list_name == str(base)
+        for entry in state.entries.values()
+        for column, list_name in entry.columns.items()
+        if list_name == str(base)
     ]
     found = {}
     for name in names:
@@ -110,7 +129,11 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
         except ColumnError as error:
             known = [*_TRACE_FIELDS, *(_GRADE_FIELDS if any(r.column == "verdicts" for r in along) else ())]
             hint = did_you_mean(field, known)
-            raise ColumnError(f"{what}: {error}" if "did you mean" in str(error) or "several" in str(error) else f"{what}: there is no {field!r} for traces{hint}") from None
+            raise ColumnError(
+                f"{what}: {error}"
+                if "did you mean" in str(error) or "several" in str(error)
+                else f"{what}: there is no {field!r} for traces{hint}"
+            ) from None
     return Columns(base, found)
 
 
@@ -125,7 +148,10 @@ def _input(columns: Columns, state: State, shard: int) -> tuple[pa.Table, np.nda
         mask = state.mask(str(columns.of), shard)
         keep = np.ones(int(counts.sum()), bool) if mask is None else mask
         parents = np.repeat(np.arange(len(rows)), counts)[keep]
-        index = (np.arange(int(counts.sum())) - np.repeat(np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts, counts))[keep].astype(np.int32)
+        index = (
+            np.arange(int(counts.sum()))
+            - np.repeat(np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts, counts)
+        )[keep].astype(np.int32)
         rows = rows[parents]
     out: dict[str, pa.Array] = {}
     nested: dict[str, dict[str, pa.Array]] = {}
@@ -160,7 +186,10 @@ def _query(table: pa.Table, sql: str, what: str) -> Any:
 
 def _drops(rows: np.ndarray, index: np.ndarray, reasons: Sequence[str]) -> pa.Table:
     of_rows = pa.array(index, mask=index < 0)
-    return pa.table({ROW_NUMBER: pa.array(rows.astype(np.int32)), "index": of_rows, "reason": pa.array(list(reasons), pa.string())}, schema=DROPS)
+    return pa.table(
+        {ROW_NUMBER: pa.array(rows.astype(np.int32)), "index": of_rows, "reason": pa.array(list(reasons), pa.string())},
+        schema=DROPS,
+    )
 
 
 @settings
@@ -238,18 +267,16 @@ class AtMost:
     def drops(self, state: State, shards: Sequence[int]) -> list[pa.Table]:
         """Returns what goes, for each shard."""
         columns = self.find(state)
-        parts = []
+        parts, orders = [], []
         for shard in shards:
             table, rows, index = _input(columns, state, shard)
-            order = _query(table, f"SELECT ({self.order}) AS o FROM t", f"AtMost({self.order!r})")["o"] if self.order else None
-            parts.append((shard, rows, index, order))
-        tables = {
-            "shard": pa.array(np.concatenate([np.full(len(r), s, np.int64) for s, r, _, _ in parts]) if parts else [], pa.int64()),
-            "row": pa.array(np.concatenate([r for _, r, _, _ in parts]) if parts else [], pa.int32()),
-            "i": pa.array(np.concatenate([i for _, _, i, _ in parts]) if parts else [], pa.int32()),
-        }
+            parts.append((np.full(len(rows), shard, np.int64), rows, index))
+            if self.order:
+                orders += _query(table, f"SELECT ({self.order}) AS o FROM t", f"AtMost({self.order!r})")["o"].chunks
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0, np.int32)] * 3
+        tables = dict(zip(("shard", "row", "i"), map(pa.array, joined), strict=True))
         if self.order:
-            tables["o"] = pa.chunked_array([c for _, _, _, o in parts for c in o.chunks], parts[0][3].type if parts else pa.int64())
+            tables["o"] = pa.chunked_array(orders) if orders else pa.nulls(0)
         group = "PARTITION BY shard, row" if self.of else ""
         order_by = ("o NULLS LAST, " if self.order else "") + "shard, row, i"
         sql = f"SELECT shard, row, i, row_number() OVER ({group} ORDER BY {order_by}) AS place FROM t ORDER BY shard, row, i"
@@ -266,4 +293,3 @@ class AtMost:
 
 
 Selection = Filter | AtMost
-

@@ -46,7 +46,9 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
     have = set(raw[0]) if raw else set(needs)
     missing = [n for n in needs if n not in have and n not in ("options", "images")]
     if missing:
-        raise ColumnError(f"{step.name} needs the column {missing[0]!r}; the data set has {', '.join(dataset.column_names)}: name it with columns={{{missing[0]!r}: ...}}")
+        raise ColumnError(
+            f"{step.name} needs the column {missing[0]!r}; the data set has {', '.join(dataset.column_names)}: name it with columns={{{missing[0]!r}: ...}}"
+        )
     rows, usable, seen = [], [], dict[str, int]()
     for i, row in enumerate(raw):
         made, files = canonical(row, i, seen)
@@ -67,7 +69,11 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
         step.close()
     places = np.full(len(rows), -1)
     places[usable] = np.arange(len(usable))
-    taken = made.take(pa.array(places, mask=places < 0)) if usable else pa.table({f.name: pa.nulls(len(rows), f.type) for f in step.provides})
+    taken = (
+        made.take(pa.array(places, mask=places < 0))
+        if usable
+        else pa.table({f.name: pa.nulls(len(rows), f.type) for f in step.provides})
+    )
     clash = [n for n in taken.column_names if n in dataset.column_names]
     kept = dataset.remove_columns(clash) if clash else dataset
     added = datasets.Dataset(taken.replace_schema_metadata(None))
@@ -83,7 +89,9 @@ def _raw(row: dict[str, Any], number: int) -> dict[str, Any]:
     if isinstance(responses, str):
         responses = [responses]
     if responses is not None:
-        row["responses"] = [{"text": r, "sample_index": i} if isinstance(r, str) else r for i, r in enumerate(responses)]
+        row["responses"] = [
+            {"text": r, "sample_index": i} if isinstance(r, str) else r for i, r in enumerate(responses)
+        ]
     return row
 
 
@@ -100,5 +108,3 @@ def _beside(table: pa.Table, other: pa.Table) -> pa.Table:
 
 def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmcurate"
-
-

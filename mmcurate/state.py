@@ -67,7 +67,7 @@ class State:
 
     def __init__(self, root: Path, row_files: Sequence[str]) -> None:
         self.root = root
-        rows = Entry(ROWS, "columns", {}, columns={n: "" for n in ROW.names}, files=list(row_files))
+        rows = Entry(ROWS, "columns", {}, columns=dict.fromkeys(ROW.names, ""), files=list(row_files))
         rows.columns["verdicts"] = f"{ROWS}.responses"
         self.entries: dict[str, Entry] = {ROWS: rows}
         self.alive: list[np.ndarray] = []
@@ -99,12 +99,16 @@ class State:
             if step not in self.entries:
                 raise ColumnError(f"{of}there is no step {step!r} before this one{did_you_mean(step, self.entries)}")
             if column not in self.entries[step].columns or self.entries[step].hidden:
-                raise ColumnError(f"{of}{step!r} has no column {column!r}{did_you_mean(column, self.entries[step].columns)}")
+                raise ColumnError(
+                    f"{of}{step!r} has no column {column!r}{did_you_mean(column, self.entries[step].columns)}"
+                )
             return Ref(step, column)
         made = [e.name for e in self.entries.values() if name in e.columns and not e.hidden]
         by_steps = [m for m in made if m != ROWS] or made
         if len(by_steps) > 1:
-            raise ColumnError(f"{of}{name!r} is made by several steps: say which, {' or '.join(f'{m}.{name}' for m in by_steps)}")
+            raise ColumnError(
+                f"{of}{name!r} is made by several steps: say which, {' or '.join(f'{m}.{name}' for m in by_steps)}"
+            )
         if not by_steps:
             known = {c for e in self.entries.values() if not e.hidden for c in e.columns}
             raise ColumnError(f"{of}there is no column {name!r} before this step{did_you_mean(name, known)}")
@@ -119,7 +123,10 @@ class State:
         """Returns every list of responses; the source's own only where no step makes one or it isn't empty."""
         made = [Ref(e.name, "responses") for e in self.entries.values() if "responses" in e.columns and e.name != ROWS]
         own = Ref(ROWS, "responses")
-        has_own = any(read_table(self.path(ROWS, s), ["responses"])["responses"].null_count < n for s, n in enumerate(self.shard_rows()))
+        has_own = any(
+            read_table(self.path(ROWS, s), ["responses"])["responses"].null_count < n
+            for s, n in enumerate(self.shard_rows())
+        )
         return ([own] if has_own else []) + made
 
     def shard_rows(self) -> list[int]:
@@ -244,7 +251,11 @@ def relist(values: pa.Array, counts: np.ndarray, nulls: pa.Array | None = None) 
 def compact(lists: pa.Array, mask: np.ndarray) -> pa.Array:
     """Returns lists without the items where the flat mask is false."""
     counts = lengths(lists)
-    kept = np.add.reduceat(np.concatenate([mask, [False]]).astype(np.int64), np.concatenate([[0], np.cumsum(counts)[:-1]])) if len(counts) else counts
+    kept = (
+        np.add.reduceat(np.concatenate([mask, [False]]).astype(np.int64), np.concatenate([[0], np.cumsum(counts)[:-1]]))
+        if len(counts)
+        else counts
+    )
     kept = np.where(counts > 0, kept, 0)
     return relist(lists.flatten().filter(pa.array(mask)), kept, lists.is_null() if lists.null_count else None)
 

@@ -5,6 +5,7 @@ No fork, so threads, notebooks and Ray tasks may use them; no `if __name__` guar
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -173,7 +174,10 @@ class _Process:
     def __init__(self, module: str) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
             start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers
         )
         self._buffer = b""
@@ -183,7 +187,9 @@ class _Process:
         data = b"".join(json.dumps(p).encode() + b"\n" for p in payloads)
         assert self.popen.stdin
         # In a thread, since a long line fills the pipe while the worker's answers wait to be read.
-        threading.Thread(target=self._write, args=(data,), daemon=True).start() if len(data) > 32_768 else self._write(data)
+        threading.Thread(target=self._write, args=(data,), daemon=True).start() if len(data) > 32_768 else self._write(
+            data
+        )
 
     def _write(self, data: bytes) -> None:
         assert self.popen.stdin
@@ -213,10 +219,8 @@ class _Process:
         self.popen.wait()
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe:
-                try:
+                with contextlib.suppress(OSError):
                     pipe.close()
-                except OSError:
-                    pass
 
 
 def serve(work: Callable[[Any], Any]) -> None:

@@ -33,17 +33,25 @@ from mmcurate.verify import Verify
 def arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="Without options it runs the demo.")
-    parser.add_argument("--questions", metavar="FILE-OR-HUB-ID", help="rows of id, question, answer and, where they are, options and images")
+    parser.add_argument(
+        "--questions",
+        metavar="FILE-OR-HUB-ID",
+        help="rows of id, question, answer and, where they are, options and images",
+    )
     parser.add_argument("--base-url", metavar="URL", help="the teacher's endpoint, such as http://node1:8000/v1")
     parser.add_argument("--model", metavar="NAME", help="the teacher's name there")
     parser.add_argument("--judge-url", metavar="URL", help="a judge's endpoint, for answers that no rule decides")
     parser.add_argument("--judge-model", metavar="NAME", help="the judge's name there")
     parser.add_argument("--num-responses", type=int, default=8, metavar="N", help="answers a question (default: 8)")
     parser.add_argument("--sample", type=int, metavar="N", help="only so many questions, at random")
-    parser.add_argument("--input-price", type=float, default=0.0, metavar="USD", help="of a million tokens sent, for the cost")
+    parser.add_argument(
+        "--input-price", type=float, default=0.0, metavar="USD", help="of a million tokens sent, for the cost"
+    )
     parser.add_argument("--output-price", type=float, default=0.0, metavar="USD", help="of a million tokens answered")
     parser.add_argument("--store", metavar="DIR", help="the answer store (default: `answers` beside the run folder)")
-    parser.add_argument("--out", default="runs/openmmr_sft", metavar="DIR", help="the run folder (default: runs/openmmr_sft)")
+    parser.add_argument(
+        "--out", default="runs/openmmr_sft", metavar="DIR", help="the run folder (default: runs/openmmr_sft)"
+    )
     options = parser.parse_args()
     if bool(options.questions) != bool(options.base_url):
         parser.error("--questions and --base-url go together; without both, the demo runs")
@@ -59,9 +67,13 @@ def questions(options: argparse.Namespace) -> Any:
         return Mix([Procedural(240), Procedural(20)])
     if Path(options.questions).exists():
         return Files(options.questions)
-    if options.questions.count("/") == 1 and not options.questions.endswith((".jsonl", ".json", ".csv", ".parquet", ".arrow")):
+    if options.questions.count("/") == 1 and not options.questions.endswith(
+        (".jsonl", ".json", ".csv", ".parquet", ".arrow")
+    ):
         return Hub(options.questions)
-    raise SettingsError(f"--questions {options.questions}: there is no such file, and it is no id of the Hub (owner/name)")
+    raise SettingsError(
+        f"--questions {options.questions}: there is no such file, and it is no id of the Hub (owner/name)"
+    )
 
 
 def main() -> None:
@@ -74,13 +86,23 @@ def main() -> None:
             demo = stack.enter_context(SimulatedTeacher(source))
             url, name = demo.base_url, demo.model
         teacher = OpenAIChat(
-            name, url, temperature=1.0, max_tokens=16_384, store=options.store, api_key=os.environ.get("MMCURATE_API_KEY"),
-            input_price=options.input_price, output_price=options.output_price,
+            name,
+            url,
+            temperature=1.0,
+            max_tokens=16_384,
+            store=options.store,
+            api_key=os.environ.get("MMCURATE_API_KEY"),
+            input_price=options.input_price,
+            output_price=options.output_price,
         )
         judge = None
         if options.judge_url:
             judge = OpenAIChat(
-                options.judge_model, options.judge_url, temperature=0.0, max_tokens=8, store=options.store,
+                options.judge_model,
+                options.judge_url,
+                temperature=0.0,
+                max_tokens=8,
+                store=options.store,
                 api_key=os.environ.get("MMCURATE_JUDGE_API_KEY"),
             )
 
@@ -108,11 +130,21 @@ def summary(run: mm.Run, num_final: int, seconds: float) -> str:
     funnel = run.funnel()
     traces = next(iter(funnel.traces.values()))
     lines = [("questions", f"{funnel.rows[0].num_in:,}")]
-    lines += [(f"  dropped by {line.step}: {reason}", f"{n:,}") for line in funnel.rows for reason, n in line.dropped.items()]
+    lines += [
+        (f"  dropped by {line.step}: {reason}", f"{n:,}") for line in funnel.rows for reason, n in line.dropped.items()
+    ]
     lines += [("questions kept", f"{funnel.rows[-1].num_out:,}"), ("answers asked for", f"{traces[0].num_in:,}")]
-    lines += [(f"  dropped by {line.step}: {reason}", f"{n:,}") for line in traces for reason, n in line.dropped.items()]
+    lines += [
+        (f"  dropped by {line.step}: {reason}", f"{n:,}") for line in traces for reason, n in line.dropped.items()
+    ]
     lines += [("traces kept", f"{num_final:,}")]
-    lines += [(f"tokens of {t['model']}", f"{t['prompt_tokens']:,} sent, {t['tokens']:,} answered" + (f", US$ {t['cost']:,.2f}" if t["cost"] else "")) for t in run.totals()]
+    lines += [
+        (
+            f"tokens of {t['model']}",
+            f"{t['prompt_tokens']:,} sent, {t['tokens']:,} answered" + (f", US$ {t['cost']:,.2f}" if t["cost"] else ""),
+        )
+        for t in run.totals()
+    ]
     lines += [("time", f"{seconds:,.1f} s")]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

@@ -8,5 +8,13 @@ from mmcurate.chat.simulated import SimulatedTeacher
 from mmcurate.chat.store import AnswerStore
 
 __all__ = [
-    "Answer", "AnswerStore", "ChatRequest", "Failure", "Faults", "OpenAIChat", "RecordedTeacher", "SimulatedTeacher", "Usage",
+    "Answer",
+    "AnswerStore",
+    "ChatRequest",
+    "Failure",
+    "Faults",
+    "OpenAIChat",
+    "RecordedTeacher",
+    "SimulatedTeacher",
+    "Usage",
 ]

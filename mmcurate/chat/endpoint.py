@@ -36,8 +36,15 @@ class Endpoint:
     """
 
     def __init__(
-        self, make_transport: Callable[[], Transport], *, model: str, where: str, concurrency: int, max_retries: int,
-        say: Callable[[str], None], scrub: Callable[[str], str],
+        self,
+        make_transport: Callable[[], Transport],
+        *,
+        model: str,
+        where: str,
+        concurrency: int,
+        max_retries: int,
+        say: Callable[[str], None],
+        scrub: Callable[[str], str],
     ) -> None:
         self.model, self.where, self.max_retries = model, where, max_retries
         self.say, self._scrub = say, scrub
@@ -86,8 +93,13 @@ class Endpoint:
             raise ModelNotFound(f"{self.where} doesn't serve the model {self.model!r}{hint}")
         return {k: str(v) for k, v in models[self.model].items() if k in ("root", "revision", "digest", "parent") and v}
 
-    def submit(self, payload: Callable[[], dict[str, Any]], key: bytes, heavy: bool,
-               done: Callable[[Answer | Failure | BaseException, bytes], None]) -> None:
+    def submit(
+        self,
+        payload: Callable[[], dict[str, Any]],
+        key: bytes,
+        heavy: bool,
+        done: Callable[[Answer | Failure | BaseException, bytes], None],
+    ) -> None:
         """Sends a request from any thread; `done` gets its answer and body on the event loop's thread."""
         self._loop.call_soon_threadsafe(self._start, payload, key, heavy, done)
 
@@ -100,6 +112,7 @@ class Endpoint:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, payload: Any, key: bytes, heavy: bool, done: Any) -> None:
+        result: Answer | Failure | BaseException
         try:
             result, body = await self._complete(payload, key, heavy)
         except asyncio.CancelledError:
@@ -234,7 +247,11 @@ def _message(body: bytes) -> str:
     try:
         error = json.loads(body)
         error = error.get("error", error)
-        text = " ".join(str(error[k]) for k in ("message", "code", "detail") if error.get(k)) if isinstance(error, dict) else str(error)
+        text = (
+            " ".join(str(error[k]) for k in ("message", "code", "detail") if error.get(k))
+            if isinstance(error, dict)
+            else str(error)
+        )
     except (ValueError, AttributeError):
         pass
     return " ".join(text.split())[:300] or "(empty body)"

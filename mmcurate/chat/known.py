@@ -23,7 +23,9 @@ class KnownQuestions:
         for row in questions:
             try:
                 structs = [pictures.as_struct(p) for p in row.get("images") or ()]
-                text, order = prompts.user_text(str(row.get("question") or ""), list(row.get("options") or ()), len(structs))
+                text, order = prompts.user_text(
+                    str(row.get("question") or ""), list(row.get("options") or ()), len(structs)
+                )
             except (OSError, ValueError):
                 continue
             shown = tuple(pictures.digest(pictures.for_model(structs[i]["bytes"])[0]) for i in order)

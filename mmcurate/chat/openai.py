@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -78,7 +79,9 @@ class OpenAIChat:
     def where(self) -> str:
         """Returns the URL without a user's name, password or query."""
         url = urlsplit(self.base_url)
-        return urlunsplit((url.scheme, f"{url.hostname}:{url.port}" if url.port else url.hostname or "", url.path, "", ""))
+        return urlunsplit(
+            (url.scheme, f"{url.hostname}:{url.port}" if url.port else url.hostname or "", url.path, "", "")
+        )
 
     def _key(self) -> str:
         if self.api_key is not None:
@@ -98,8 +101,13 @@ class OpenAIChat:
         with live.guard:
             if live.endpoint is None:
                 live.endpoint = Endpoint(
-                    self._transport, model=self.model, where=self.where(), concurrency=self.concurrency,
-                    max_retries=self.max_retries, say=live.say, scrub=self._scrub,
+                    self._transport,
+                    model=self.model,
+                    where=self.where(),
+                    concurrency=self.concurrency,
+                    max_retries=self.max_retries,
+                    say=live.say,
+                    scrub=self._scrub,
                 )
             return live.endpoint
 
@@ -194,8 +202,10 @@ class OpenAIChat:
                 self._tell(key, stored[key])
                 continue
             endpoint.submit(
-                lambda request=request: self._payload(request), key, bool(request.images),  # type: ignore[misc]
-                lambda result, body, key=key: self._came(store, key, result, body),  # type: ignore[misc]
+                functools.partial(self._payload, request),
+                key,
+                bool(request.images),
+                functools.partial(self._came, store, key),
             )
         return batch.wait()
 
@@ -236,7 +246,7 @@ class OpenAIChat:
     @property
     def usage(self) -> Usage:
         """What was asked and what it cost, since this object was made."""
-        return self._live.usage  # type: ignore[attr-defined,no-any-return]
+        return self._live.usage  # type: ignore[attr-defined]
 
     def cost(self, prompt_tokens: float, num_tokens: float) -> float:
         """Returns US dollars."""

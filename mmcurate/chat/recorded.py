@@ -30,8 +30,15 @@ class RecordedTeacher(ChatServer):
     """
 
     def __init__(
-        self, questions: Iterable[Mapping[str, Any]], responses: str | Path | Iterable[Mapping[str, Any]], *,
-        model: str = "recorded-teacher", root: str = "", port: int = 0, api_key: str = "", faults: Faults | None = None,
+        self,
+        questions: Iterable[Mapping[str, Any]],
+        responses: str | Path | Iterable[Mapping[str, Any]],
+        *,
+        model: str = "recorded-teacher",
+        root: str = "",
+        port: int = 0,
+        api_key: str = "",
+        faults: Faults | None = None,
     ) -> None:
         super().__init__(model=model, root=root, port=port, api_key=api_key, faults=faults)
         if isinstance(responses, (str, Path)):
@@ -47,7 +54,9 @@ class RecordedTeacher(ChatServer):
             self.responses[str(response["id"])].append(response)
         rows = list(questions)
         if not any(str(row.get("id")) in self.responses for row in rows):
-            raise SourceError(f"none of the {len(self.responses)} questions of the recorded responses is among the questions")
+            raise SourceError(
+                f"none of the {len(self.responses)} questions of the recorded responses is among the questions"
+            )
         self._known = KnownQuestions(rows)
 
     def reply(self, messages: list[dict[str, Any]], seed: int) -> tuple[dict[str, Any], str]:

@@ -70,7 +70,9 @@ class ChatServer(ABC):
     def base_url(self) -> str:
         """The URL for `OpenAIChat`."""
         if not self._port:
-            raise ChatError(f"{type(self).__name__} isn't running: use it as `with {type(self).__name__}(...) as teacher:`")
+            raise ChatError(
+                f"{type(self).__name__} isn't running: use it as `with {type(self).__name__}(...) as teacher:`"
+            )
         return f"http://127.0.0.1:{self._port}/v1"
 
     @abstractmethod
@@ -119,13 +121,23 @@ class ChatServer(ABC):
         count = int(body.get("n") or 1)
         replies = [self.reply(body["messages"], seed + i) for i in range(count)]
         choices = [{"index": i, "message": m, "finish_reason": f} for i, (m, f) in enumerate(replies)]
-        texts = [str(m.get("content") or "") + str(m.get("reasoning") or m.get("reasoning_content") or "") for m, _ in replies]
+        texts = [
+            str(m.get("content") or "") + str(m.get("reasoning") or m.get("reasoning_content") or "")
+            for m, _ in replies
+        ]
         usage = {
             "prompt_tokens": sum(_size(m) for m in body["messages"]) // 4,
             "completion_tokens": sum(len(t) // 4 + 1 for t in texts),
         }
-        answer = json.dumps({"id": f"chat-{name[:12]}", "object": "chat.completion", "model": self.model,
-                             "choices": choices, "usage": usage}).encode()
+        answer = json.dumps(
+            {
+                "id": f"chat-{name[:12]}",
+                "object": "chat.completion",
+                "model": self.model,
+                "choices": choices,
+                "usage": usage,
+            }
+        ).encode()
         if draw > 1 - faults.garbage:
             return web.Response(body=answer[: len(answer) // 2], content_type="application/json")
         if draw > 1 - faults.garbage - faults.dropped:

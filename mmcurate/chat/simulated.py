@@ -23,8 +23,10 @@ _THOUGHTS = [
     "{clue} Hence {answer}.",
 ]
 _CLUES = [
-    "The labels tell which part belongs to which name.", "The picture shows all that is needed.",
-    "Each element can be read on its own.", "The relevant part is clearly marked.",
+    "The labels tell which part belongs to which name.",
+    "The picture shows all that is needed.",
+    "Each element can be read on its own.",
+    "The relevant part is clearly marked.",
 ]
 _SLIPS = [
     "{thoughts}\n\nThe final answer is \\boxed{{{answer}}}.",
@@ -50,9 +52,19 @@ class SimulatedTeacher(ChatServer):
     """
 
     def __init__(
-        self, questions: Iterable[Mapping[str, Any]], *, accuracy: float = 0.7, slips: float = 0.05,
-        cut_off: float = 0.03, reasoning_field: Literal["", "reasoning", "reasoning_content"] = "", seed: int = 0,
-        model: str = "simulated-teacher", root: str = "", port: int = 0, api_key: str = "", faults: Faults | None = None,
+        self,
+        questions: Iterable[Mapping[str, Any]],
+        *,
+        accuracy: float = 0.7,
+        slips: float = 0.05,
+        cut_off: float = 0.03,
+        reasoning_field: Literal["", "reasoning", "reasoning_content"] = "",
+        seed: int = 0,
+        model: str = "simulated-teacher",
+        root: str = "",
+        port: int = 0,
+        api_key: str = "",
+        faults: Faults | None = None,
     ) -> None:
         super().__init__(model=model, root=root, port=port, api_key=api_key, faults=faults)
         self._known = KnownQuestions(questions)

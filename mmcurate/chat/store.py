@@ -41,7 +41,9 @@ class AnswerStore:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[tuple, Callable[[BaseException | None], None]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[tuple, Callable[[BaseException | None], None]] | None] = (
+            queue.SimpleQueue()
+        )
         self._closed = False
         self._connect(self.path, write=True).close()
         self._writer = threading.Thread(target=self._write, name="mmcurate-answers", daemon=True)
@@ -135,7 +137,9 @@ class AnswerStore:
             failure: BaseException | None = None
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", [r for r, _ in group])
+                connection.executemany(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", [r for r, _ in group]
+                )
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
                 if connection.in_transaction:
@@ -188,5 +192,3 @@ class SharedStores:
 
 
 shared = SharedStores()
-
-

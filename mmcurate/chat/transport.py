@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -98,15 +97,25 @@ class ClientTransport:
             return Reply(200, None, raw.content)
         except openai.APIStatusError as error:
             return Reply(error.status_code, _retry_after(error.response.headers), error.response.content)
-        except (openai.APIConnectionError, asyncio.TimeoutError) as error:
+        except (TimeoutError, openai.APIConnectionError) as error:
             raise EndpointDown(str(error) or type(error).__name__) from None
 
     async def models(self) -> Reply:
         return await self._call(self._client.models.with_raw_response.list)
 
     async def complete(self, payload: dict[str, Any]) -> Reply:
-        known = ("model", "messages", "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty",
-                 "seed", "stop", "n")
+        known = (
+            "model",
+            "messages",
+            "temperature",
+            "top_p",
+            "max_tokens",
+            "presence_penalty",
+            "frequency_penalty",
+            "seed",
+            "stop",
+            "n",
+        )
         extra = {k: v for k, v in payload.items() if k not in known}
         known_payload = {k: v for k, v in payload.items() if k in known}
         create = self._client.chat.completions.with_raw_response.create

@@ -17,7 +17,9 @@ class ExactSignatures(Step):
     """Digests of what makes a question: its text and pictures together, its gold, its options."""
 
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "images")
-    provides: ClassVar[pa.Schema] = pa.schema([("question_key", pa.string()), ("gold_key", pa.string()), ("options_key", pa.string())])
+    provides: ClassVar[pa.Schema] = pa.schema(
+        [("question_key", pa.string()), ("gold_key", pa.string()), ("options_key", pa.string())]
+    )
 
     def __call__(self, table: pa.Table) -> pa.Table:
         out: dict[str, list[str | None]] = {name: [] for name in self.provides.names}

@@ -12,12 +12,14 @@ import pyarrow as pa
 import pydantic
 
 from mmcurate.chat import Answer, ChatRequest, Failure, Usage
-from mmcurate.errors import SettingsError
+from mmcurate.errors import SettingsError, Stopped
 from mmcurate.prompts import SYSTEM_PROMPT, prompt_id, user_text
 from mmcurate.schema import RESPONSES
 from mmcurate.step import Context, Step, settings, with_passing_failures
 
-ERRORS = pa.large_list(pa.struct([("sample_index", pa.int32()), ("reason", pa.large_string()), ("passing", pa.bool_())]))
+ERRORS = pa.large_list(
+    pa.struct([("sample_index", pa.int32()), ("reason", pa.large_string()), ("passing", pa.bool_())])
+)
 GUESSED_TOKENS = 1500
 """How long an answer is taken to be before any was seen, for the estimate of cost."""
 
@@ -28,7 +30,9 @@ class Teacher(Protocol):
     model: str
     max_tokens: int
 
-    def answers(self, requests: Sequence[ChatRequest], on_result: Callable[[int, Answer | Failure], None] | None = None) -> list[Answer | Failure]:
+    def answers(
+        self, requests: Sequence[ChatRequest], on_result: Callable[[int, Answer | Failure], None] | None = None
+    ) -> list[Answer | Failure]:
         """Answers requests, from its store where it can."""
         ...
 
@@ -62,8 +66,11 @@ class Distill(Step):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(getattr(self.teacher, "answers", None)):
-            raise SettingsError(f"Distill: teacher is {type(self.teacher).__name__}, which can't answer; give an OpenAIChat(...)")
+            raise SettingsError(
+                f"Distill: teacher is {type(self.teacher).__name__}, which can't answer; give an OpenAIChat(...)"
+            )
         object.__setattr__(self, "_seen", _Seen())
+        object.__setattr__(self, "_stopping", threading.Event())
 
     def check(self) -> None:
         """Asks the endpoint for its models. Raises EndpointDown, Unauthorized or ModelNotFound."""
@@ -71,6 +78,7 @@ class Distill(Step):
 
     def open(self, context: Context) -> None:
         self.teacher.open(context.store, context.say)
+        object.__setattr__(self, "_stopping", context.stopping)
         object.__setattr__(self, "_seen", _Seen())
 
     def close(self) -> None:
@@ -79,8 +87,14 @@ class Distill(Step):
     def describe(self) -> Mapping[str, Any]:
         t = self.teacher
         store = t.answer_store().folder
-        return {"model": t.model, "base_url": t.where(), "input_price": t.input_price, "output_price": t.output_price, "store": str(store),
-                "prompts": {prompt_id(self.system_prompt): self.system_prompt}}
+        return {
+            "model": t.model,
+            "base_url": t.where(),
+            "input_price": t.input_price,
+            "output_price": t.output_price,
+            "store": str(store),
+            "prompts": {prompt_id(self.system_prompt): self.system_prompt},
+        }
 
     def _requests(self, table: pa.Table) -> list[ChatRequest]:
         out = []
@@ -96,10 +110,18 @@ class Distill(Step):
         keys = [self.teacher.request_key(r) for r in requests]
         stored = self.teacher.answer_store().get(keys, self.teacher.max_tokens)
         new = [r for r, k in zip(requests, keys, strict=True) if k not in stored]
-        prompt = sum((len(r.system) + len(r.text)) / 4 + sum(p["width"] * p["height"] / 784 for p in r.images) for r in new)
+        prompt = sum(
+            (len(r.system) + len(r.text)) / 4 + sum(p["width"] * p["height"] / 784 for p in r.images) for r in new
+        )
         known = sum(a.num_tokens for a in stored.values())
-        return {"requests": len(requests), "stored": len(requests) - len(new), "prompt_tokens": prompt, "known": len(stored),
-                "known_tokens": known, "bytes": 8_000.0 * len(new)}
+        return {
+            "requests": len(requests),
+            "stored": len(requests) - len(new),
+            "prompt_tokens": prompt,
+            "known": len(stored),
+            "known_tokens": known,
+            "bytes": 8_000.0 * len(new),
+        }
 
     def announce(self, plan: Mapping[str, float]) -> str:
         requests, stored = int(plan.get("requests", 0)), int(plan.get("stored", 0))
@@ -109,16 +131,19 @@ class Distill(Step):
             return f"all {requests:,} answers are in the store {folder}"
         mean = plan["known_tokens"] / plan["known"] if plan["known"] else min(GUESSED_TOKENS, self.teacher.max_tokens)
         tokens = new * mean
-        line = f"{new:,} requests to {self.teacher.model} ({stored:,} more are in the store {folder}), about {plan['prompt_tokens']:,.0f} tokens to send and {tokens:,.0f} to get"
+        line = f"{new:,} requests to {self.teacher.model} ({stored:,} more are in the store {folder}), "
+        line += f"about {plan['prompt_tokens']:,.0f} tokens to send and {tokens:,.0f} to get"
         cost = self.teacher.cost(plan["prompt_tokens"], tokens)
         return line + (f", about US$ {cost:,.2f}" if cost else "; pass input_price= and output_price= for their cost")
 
     def status(self) -> Mapping[str, str]:
-        return self._seen.status(self.teacher)  # type: ignore[attr-defined,no-any-return]
+        return self._seen.status(self.teacher)  # type: ignore[attr-defined]
 
     def __call__(self, table: pa.Table) -> pa.Table:
         requests = self._requests(table)
         seen: _Seen = self._seen  # type: ignore[attr-defined]
+        if self._stopping.is_set():  # type: ignore[attr-defined]
+            raise Stopped("stopped before this shard was asked")
         results = self.teacher.answers(requests, seen.count)
         prompt = prompt_id(self.system_prompt)
         ids = table["id"].to_pylist()
@@ -127,14 +152,27 @@ class Distill(Step):
         for i, (request, result) in enumerate(zip(requests, results, strict=True)):
             row = i // self.num_responses
             if isinstance(result, Failure):
-                errors[row].append({"sample_index": request.sample_index, "reason": result.reason, "passing": result.passing})
+                errors[row].append(
+                    {"sample_index": request.sample_index, "reason": result.reason, "passing": result.passing}
+                )
                 continue
-            responses[row].append({
-                "trace_id": f"{ids[row]}#{request.sample_index}-{result.key.hex()[:6]}", "teacher": self.teacher.model, "prompt_id": prompt,
-                "sample_index": request.sample_index, "text": _utf8(result.text), "reasoning": _utf8(result.reasoning),
-                "finish_reason": result.finish_reason, "prompt_tokens": result.prompt_tokens, "num_tokens": result.num_tokens,
-            })
-        made = pa.table({"responses": pa.array(responses, RESPONSES), "request_errors": pa.array(errors, ERRORS)}, schema=self.provides)
+            responses[row].append(
+                {
+                    "trace_id": f"{ids[row]}#{request.sample_index}-{result.key.hex()[:6]}",
+                    "teacher": self.teacher.model,
+                    "prompt_id": prompt,
+                    "sample_index": request.sample_index,
+                    "text": _utf8(result.text),
+                    "reasoning": _utf8(result.reasoning),
+                    "finish_reason": result.finish_reason,
+                    "prompt_tokens": result.prompt_tokens,
+                    "num_tokens": result.num_tokens,
+                }
+            )
+        made = pa.table(
+            {"responses": pa.array(responses, RESPONSES), "request_errors": pa.array(errors, ERRORS)},
+            schema=self.provides,
+        )
         return with_passing_failures(made, sum(e["passing"] for row in errors for e in row))
 
 
@@ -158,12 +196,14 @@ class _Seen:
 
     def status(self, teacher: Any) -> dict[str, str]:
         paid, seconds = self.usage.paid_answers, max(1e-3, time.monotonic() - self.begin)
-        out = {"answers": f"{self.usage.answers:,}", "a second": f"{paid / seconds:,.1f}", "tokens": f"{self.usage.tokens:,}"}
+        out = {
+            "answers": f"{self.usage.answers:,}",
+            "a second": f"{paid / seconds:,.1f}",
+            "tokens": f"{self.usage.tokens:,}",
+        }
         cost = teacher.cost(self.usage.paid_prompt_tokens, self.usage.paid_tokens)
         if cost:
             out["US$"] = f"{cost:,.2f}"
         if self.failed:
             out["failed"] = f"{self.failed:,}"
         return {**out, **teacher.status()}
-
-

@@ -21,12 +21,26 @@ from mmcurate.step import digest
 
 _CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
 _PICTURES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-SCHEMA = pa.schema([
-    ("id", pa.string()), ("prompt", _CHAT), ("completion", _CHAT), ("images", _PICTURES), ("question_id", pa.string()),
-    ("source", pa.string()), ("licence", pa.string()), ("answer", pa.large_string()), ("teacher", pa.string()), ("prompt_id", pa.string()),
-    ("sample_index", pa.int32()), ("num_tokens", pa.int32()), ("verdict", pa.string()), ("method", pa.string()), ("pass_rate", pa.float64()),
-    ("reformatted", pa.bool_()),
-])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("prompt", _CHAT),
+        ("completion", _CHAT),
+        ("images", _PICTURES),
+        ("question_id", pa.string()),
+        ("source", pa.string()),
+        ("licence", pa.string()),
+        ("answer", pa.large_string()),
+        ("teacher", pa.string()),
+        ("prompt_id", pa.string()),
+        ("sample_index", pa.int32()),
+        ("num_tokens", pa.int32()),
+        ("verdict", pa.string()),
+        ("method", pa.string()),
+        ("pass_rate", pa.float64()),
+        ("reformatted", pa.bool_()),
+    ]
+)
 """A row of the final set. `prompt` and `completion` are chat messages with `<image>` tags; `reformatted` says that the
 trace wasn't in the `<think>`/`<answer>` format and was put into it."""
 _VERSION = 1
@@ -67,7 +81,9 @@ def load(path: str | Path) -> Any:
     path = Path(path).expanduser().resolve()
     about = _about(path)
     if not about:
-        raise RunFolderError(f"{path} holds no final set (it has no {_ABOUT}); make it with mmcurate.export.to_sft(run)")
+        raise RunFolderError(
+            f"{path} holds no final set (it has no {_ABOUT}); make it with mmcurate.export.to_sft(run)"
+        )
     dataset = datasets.load_from_disk(str(path))
     if about["path"] == str(path):
         return dataset
@@ -85,7 +101,7 @@ def load(path: str | Path) -> Any:
 
 def _about(path: Path) -> dict[str, Any]:
     try:
-        return json.loads((path / _ABOUT).read_text("utf-8"))  # type: ignore[no-any-return]
+        return json.loads((path / _ABOUT).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
 
@@ -116,10 +132,18 @@ def _write(run: Run, state: State, lists: Sequence[Ref], out: Path, key: str) ->
     names = [p.name for p in sorted(temporary.glob("data-*.arrow"))]
     if not names:
         raise RunFolderError(f"{run.path} has no rows: there is nothing to export")
-    write_json(temporary / "state.json", {
-        "_data_files": [{"filename": n} for n in names], "_fingerprint": key[:16], "_format_columns": None, "_format_kwargs": {},
-        "_format_type": None, "_output_all_columns": False, "_split": None,
-    })
+    write_json(
+        temporary / "state.json",
+        {
+            "_data_files": [{"filename": n} for n in names],
+            "_fingerprint": key[:16],
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": None,
+        },
+    )
     datasets.DatasetInfo(features=features).write_to_directory(str(temporary))
     write_json(temporary / _ABOUT, {"key": key, "path": str(out), "run": str(run.path)})
     old = out.with_name(f".{out.name}.old")
@@ -167,16 +191,33 @@ def _shard(
                     text, order = prompts.user_text(row["question"], row["options"], len(row["images"]))
                     pictures_ = [shown.show(row["images"][j]) for j in order]
                     prompt = text
-                said, changed = prompts.completion(response["text"] or "", response["reasoning"], (grade or {}).get("extracted") or row["answer"] or "")
+                said, changed = prompts.completion(
+                    response["text"] or "", response["reasoning"], (grade or {}).get("extracted") or row["answer"] or ""
+                )
                 kept_rows[i] = True
-                out[i].append({
-                    "id": response["trace_id"] or f"{row['id']}#{index}",
-                    "prompt": [{"role": "system", "content": system.get(response["prompt_id"], prompts.SYSTEM_PROMPT)}, {"role": "user", "content": prompt}],
-                    "completion": [{"role": "assistant", "content": said}], "images": pictures_, "question_id": row["id"], "source": row["source"],
-                    "licence": row["licence"], "answer": row["answer"], "teacher": response["teacher"], "prompt_id": response["prompt_id"],
-                    "sample_index": response["sample_index"], "num_tokens": response["num_tokens"], "verdict": grade and grade["verdict"],
-                    "method": grade and grade["method"], "pass_rate": pass_rate, "reformatted": changed,
-                })
+                out[i].append(
+                    {
+                        "id": response["trace_id"] or f"{row['id']}#{index}",
+                        "prompt": [
+                            {"role": "system", "content": system.get(response["prompt_id"], prompts.SYSTEM_PROMPT)},
+                            {"role": "user", "content": prompt},
+                        ],
+                        "completion": [{"role": "assistant", "content": said}],
+                        "images": pictures_,
+                        "question_id": row["id"],
+                        "source": row["source"],
+                        "licence": row["licence"],
+                        "answer": row["answer"],
+                        "teacher": response["teacher"],
+                        "prompt_id": response["prompt_id"],
+                        "sample_index": response["sample_index"],
+                        "num_tokens": response["num_tokens"],
+                        "verdict": grade and grade["verdict"],
+                        "method": grade and grade["method"],
+                        "pass_rate": pass_rate,
+                        "reformatted": changed,
+                    }
+                )
         dropped[str(ref)] = _drops([b[0] for b in bad], [b[1] for b in bad], [b[2] for b in bad])
     gone = [int(r) for r in alive[~kept_rows]]
     dropped[""] = _drops(gone, [None] * len(gone), ["no trace of it is kept"] * len(gone))
@@ -189,7 +230,9 @@ def run_prompts(run: Run, responses: Ref) -> dict[str, str]:
     return about
 
 
-def _traces(state: State, ref: Ref, shard: int) -> list[list[tuple[int, dict[str, Any], dict[str, Any] | None, float | None]]]:
+def _traces(
+    state: State, ref: Ref, shard: int
+) -> list[list[tuple[int, dict[str, Any], dict[str, Any] | None, float | None]]]:
     """Returns, for each row still in, its traces still in: index, response, the last step's grade, pass rate."""
     responses = state.read(ref, shard).to_pylist()
     graders = [e.name for e in state.entries.values() if e.columns.get("verdicts") == str(ref)]
@@ -208,7 +251,14 @@ def _traces(state: State, ref: Ref, shard: int) -> list[list[tuple[int, dict[str
 
 
 def _drops(rows: list[int], index: list[Any], reasons: list[str]) -> pa.Table:
-    return pa.table({ROW_NUMBER: pa.array(rows, pa.int32()), "index": pa.array(index, pa.int32()), "reason": pa.array(reasons, pa.string())}, schema=DROPS)
+    return pa.table(
+        {
+            ROW_NUMBER: pa.array(rows, pa.int32()),
+            "index": pa.array(index, pa.int32()),
+            "reason": pa.array(reasons, pa.string()),
+        },
+        schema=DROPS,
+    )
 
 
 class _Pictures:
@@ -238,5 +288,3 @@ class _Pictures:
         except OSError:  # another file system, or one without links
             shutil.copyfile(path, place)
         return name
-
-

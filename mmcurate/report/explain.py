@@ -62,8 +62,10 @@ def explain(root: Path, entries: list[Entry], wanted: str) -> Explanation:
     """
     found = _find(root, entries[0], wanted) or _find(root, entries[0], wanted.rpartition("#")[0])
     if not found:
-        raise RunError(f"no question or trace of this run has the id {wanted!r}{did_you_mean(wanted, _some_ids(root, entries[0]))}")
-    stories = [_story(root, entries, shard, row) for shard, row in found]
+        raise RunError(
+            f"no question or trace of this run has the id {wanted!r}{did_you_mean(wanted, _some_ids(root, entries[0]))}"
+        )
+    stories = [story(root, entries, shard, row) for shard, row in found]
     if stories[0].id == wanted:
         first = stories[0]
         for other in stories[1:]:  # further rows with the same id: each is a duplicate
@@ -72,7 +74,9 @@ def explain(root: Path, entries: list[Entry], wanted: str) -> Explanation:
     for trace in stories[0].traces:
         if trace.id == wanted:
             return trace
-    raise RunError(f"the question {stories[0].id!r} has no trace {wanted!r}{did_you_mean(wanted, [t.id for t in stories[0].traces])}")
+    raise RunError(
+        f"the question {stories[0].id!r} has no trace {wanted!r}{did_you_mean(wanted, [t.id for t in stories[0].traces])}"
+    )
 
 
 def _find(root: Path, rows: Entry, wanted: str) -> list[tuple[int, int]]:
@@ -92,18 +96,19 @@ def _row(root: Path, entry: Entry, shard: int, row: int) -> dict[str, Any] | Non
     """Returns what a step made of a row, or None where the row never reached it."""
     table = read_table(root / entry.files[shard])
     if entry.name == ROWS:
-        return table.slice(row, 1).to_pylist()[0]  # type: ignore[no-any-return]
+        return table.slice(row, 1).to_pylist()[0]
     at = pc.index(table[ROW_NUMBER], pa.scalar(row, pa.int32())).as_py()
     return None if at < 0 else table.slice(at, 1).to_pylist()[0]
 
 
-def _story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanation:
+def story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanation:
+    """Returns the story of one row of a shard."""
     source = _row(root, entries[0], shard, row) or {}
-    story = Explanation(source["id"])
-    story.facts = {k: source[k] for k in ("source", "question", "options", "answer", "licence", "metadata") if source[k]}
+    told = Explanation(source["id"])
+    told.facts = {k: source[k] for k in ("source", "question", "options", "answer", "licence", "metadata") if source[k]}
     lists: dict[str, list[Explanation]] = {}
     if source["problem"]:
-        story.drop("source", source["problem"])
+        told.drop("source", source["problem"])
     if source["responses"]:
         lists[f"{ROWS}.responses"] = [_trace(r) for r in source["responses"]]
     for entry in entries[1:]:
@@ -112,7 +117,7 @@ def _story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanatio
             mine = drops.filter(pc.equal(drops[ROW_NUMBER], row)).to_pylist()
             for drop in mine:
                 if drop["index"] is None:
-                    story.drop(entry.name, drop["reason"])
+                    told.drop(entry.name, drop["reason"])
                 else:
                     lists[entry.of][drop["index"]].drop(entry.name, drop["reason"])
             continue
@@ -123,9 +128,9 @@ def _story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanatio
                 lists[f"{entry.name}.responses"] = [_trace(r) for r in value or ()]
             elif column == "request_errors":
                 for error in value or ():
-                    failed = Explanation(f"{story.id}#{error['sample_index']}")
+                    failed = Explanation(f"{told.id}#{error['sample_index']}")
                     failed.drop(entry.name, f"no answer: {error['reason']}")
-                    story.traces.append(failed)
+                    told.traces.append(failed)
             elif along:
                 for trace, item in zip(lists.get(along, ()), value or (), strict=False):
                     if isinstance(item, dict):
@@ -133,15 +138,19 @@ def _story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanatio
                     elif item is not None:
                         trace.facts[f"{entry.name}.{column}"] = item
             else:
-                story.facts[f"{entry.name}.{column}"] = value
+                told.facts[f"{entry.name}.{column}"] = value
     for traces in lists.values():
-        story.traces += traces
-        if not story.kept:
+        told.traces += traces
+        if not told.kept:
             for trace in traces:
-                trace.drop(story.dropped_by, "its question was dropped: " + story.reason)
-    return story
+                trace.drop(told.dropped_by, "its question was dropped: " + told.reason)
+    return told
 
 
 def _trace(response: dict[str, Any]) -> Explanation:
-    facts = {k: response[k] for k in ("teacher", "sample_index", "finish_reason", "num_tokens", "text", "reasoning") if response.get(k) is not None}
+    facts = {
+        k: response[k]
+        for k in ("teacher", "sample_index", "finish_reason", "num_tokens", "text", "reasoning")
+        if response.get(k) is not None
+    }
     return Explanation(response["trace_id"], facts=facts)

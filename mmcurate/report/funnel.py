@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-
 import pyarrow.compute as pc
 
 from mmcurate.columns import read_table
@@ -38,7 +37,10 @@ class Funnel:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the funnel as JSON."""
-        return {"rows": [asdict(line) for line in self.rows], "traces": {k: [asdict(line) for line in v] for k, v in self.traces.items()}}
+        return {
+            "rows": [asdict(line) for line in self.rows],
+            "traces": {k: [asdict(line) for line in v] for k, v in self.traces.items()},
+        }
 
 
 def kind(problem: str) -> str:
@@ -55,7 +57,10 @@ def funnel(root: Any, entries: list[Entry]) -> Funnel:
     """
     state = State(root, entries[0].files)
     problems = Counter(
-        kind(p) for s in range(state.num_shards) for p in read_table(state.path(ROWS, s), ["problem"])["problem"].to_pylist() if p
+        kind(p)
+        for s in range(state.num_shards)
+        for p in read_table(state.path(ROWS, s), ["problem"])["problem"].to_pylist()
+        if p
     )
     total = sum(state.shard_rows())
     rows = [Line("source", total, total - sum(problems.values()), dict(problems))]
@@ -119,5 +124,3 @@ def _count(state: State, ref: Ref, shard: int) -> int:
 def _counts(state: State, name: str) -> int:
     step, _, column = name.partition(".")
     return sum(_count(state, Ref(step, column), shard) for shard in range(state.num_shards))
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,16 @@ def totals(root: Path, entries: list[Entry]) -> list[dict[str, Any]]:
             prompt += pc.sum(values.field("prompt_tokens")).as_py() or 0
             tokens += pc.sum(values.field("num_tokens")).as_py() or 0
         cost = (prompt * entry.about.get("input_price", 0.0) + tokens * entry.about.get("output_price", 0.0)) / 1e6
-        out.append({"step": entry.name, "model": entry.about.get("model", ""), "answers": answers, "prompt_tokens": prompt, "tokens": tokens, "cost": cost})
+        out.append(
+            {
+                "step": entry.name,
+                "model": entry.about.get("model", ""),
+                "answers": answers,
+                "prompt_tokens": prompt,
+                "tokens": tokens,
+                "cost": cost,
+            }
+        )
     return out
 
 
@@ -69,12 +79,16 @@ def verdict_counts(root: Path, entries: list[Entry]) -> dict[str, Counter[tuple[
             counted: Counter[tuple[str, str]] = Counter()
             for file in entry.files:
                 grades = read_table(root / file, ["verdicts"])["verdicts"].combine_chunks().flatten().drop_null()
-                counted.update(zip(grades.field("method").to_pylist(), grades.field("verdict").to_pylist(), strict=True))
+                counted.update(
+                    zip(grades.field("method").to_pylist(), grades.field("verdict").to_pylist(), strict=True)
+                )
             out[entry.name] = counted
     return out
 
 
-def write_report(root: Path, manifest: dict[str, Any], entries: list[Entry], counted: Funnel, gallery: Gallery) -> Report:
+def write_report(
+    root: Path, manifest: dict[str, Any], entries: list[Entry], counted: Funnel, gallery: Gallery
+) -> Report:
     """Writes `report.html` into a run folder.
 
     Args:
@@ -91,16 +105,24 @@ def write_report(root: Path, manifest: dict[str, Any], entries: list[Entry], cou
     ]
     passing = sum(sum(e.passing.values()) for e in entries)
     if passing:
-        parts.append(f'<p class="warn">{passing:,} requests failed for reasons that may pass. The same command tries them again.</p>')
+        parts.append(
+            f'<p class="warn">{passing:,} requests failed for reasons that may pass. The same command tries them again.</p>'
+        )
     parts += ["<h2>Questions</h2>", _lines(counted.rows)]
     for name, lines in counted.traces.items():
         parts += [f"<h2>Traces: {html.escape(name)}</h2>", _lines(lines)]
     spent = totals(root, entries)
     if spent:
-        parts.append("<h2>Tokens</h2>" + _table(
-            ["step", "model", "answers", "prompt tokens", "answer tokens", "cost, US$"],
-            [[t["step"], t["model"], t["answers"], t["prompt_tokens"], t["tokens"], f"{t['cost']:,.2f}"] for t in spent],
-        ))
+        parts.append(
+            "<h2>Tokens</h2>"
+            + _table(
+                ["step", "model", "answers", "prompt tokens", "answer tokens", "cost, US$"],
+                [
+                    [t["step"], t["model"], t["answers"], t["prompt_tokens"], t["tokens"], f"{t['cost']:,.2f}"]
+                    for t in spent
+                ],
+            )
+        )
     for name, counts in verdict_counts(root, entries).items():
         total = sum(counts.values()) or 1
         rows = [[m, v, n, f"{100 * n / total:.1f} %"] for (m, v), n in counts.most_common()]
@@ -120,45 +142,75 @@ def write_report(root: Path, manifest: dict[str, Any], entries: list[Entry], cou
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:
     def cell(tag: str, value: Any) -> str:
-        number = isinstance(value, (int, float)) or (isinstance(value, str) and value.replace(",", "").replace(".", "").rstrip(" %").isdigit())
+        number = isinstance(value, (int, float)) or (
+            isinstance(value, str) and value.replace(",", "").replace(".", "").rstrip(" %").isdigit()
+        )
         text = f"{value:,}" if isinstance(value, int) else str(value)
-        return f'<{tag}{" class=n" if number else ""}>{html.escape(text)}</{tag}>'
+        return f"<{tag}{' class=n' if number else ''}>{html.escape(text)}</{tag}>"
 
     header = "".join(f"<th>{html.escape(h)}</th>" for h in head)
-    return f"<table><tr>{header}</tr>" + "".join("<tr>" + "".join(cell("td", v) for v in row) + "</tr>" for row in rows) + "</table>"
+    return (
+        f"<table><tr>{header}</tr>"
+        + "".join("<tr>" + "".join(cell("td", v) for v in row) + "</tr>" for row in rows)
+        + "</table>"
+    )
 
 
 def _lines(lines: list[Line]) -> str:
     most = max((line.num_in for line in lines), default=1) or 1
     rows = []
     for line in lines:
-        why = "<br>".join(f"{n:,} {html.escape(reason)}" for reason, n in sorted(line.dropped.items(), key=lambda i: -i[1])[:12])
+        why = "<br>".join(
+            f"{n:,} {html.escape(reason)}" for reason, n in sorted(line.dropped.items(), key=lambda i: -i[1])[:12]
+        )
         more = len(line.dropped) - 12
         why += f"<br>and {more} more reasons, in funnel.json" if more > 0 else ""
         rows.append(
             f"<tr><td>{html.escape(line.step)}</td><td class=n>{line.num_in:,}</td><td class=n>{line.num_out:,}</td>"
             f'<td><span class="bar" style="width:{max(1, round(220 * line.num_out / most))}px"></span></td><td>{why or "nothing"}</td></tr>'
         )
-    return "<table><tr><th>step</th><th class=n>in</th><th class=n>out</th><th></th><th>dropped</th></tr>" + "".join(rows) + "</table>"
+    return (
+        "<table><tr><th>step</th><th class=n>in</th><th class=n>out</th><th></th><th>dropped</th></tr>"
+        + "".join(rows)
+        + "</table>"
+    )
 
 
 def _histograms(root: Path, entries: list[Entry]) -> list[str]:
     out = []
     for entry in entries:
         if "pass_rate" in entry.columns:
-            rates = np.concatenate([read_table(root / f, ["pass_rate"])["pass_rate"].drop_null().to_numpy() for f in entry.files] or [np.zeros(0)])
+            rates = np.concatenate(
+                [read_table(root / f, ["pass_rate"])["pass_rate"].drop_null().to_numpy() for f in entry.files]
+                or [np.zeros(0)]
+            )
             if len(rates):
                 counts, edges = np.histogram(rates, bins=8, range=(0, 1))
-                names = [f"{a:.0%} to {b:.0%}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+                names = [f"{a:.0%} to {b:.0%}" for a, b in itertools.pairwise(edges)]
                 out.append(_histogram(f"Pass rate, {entry.name}", names, counts))
         if "responses" in entry.columns and entry.name != "rows":
-            lengths = np.concatenate([
-                read_table(root / f, ["responses"])["responses"].combine_chunks().flatten().field("num_tokens").drop_null().to_numpy() for f in entry.files
-            ] or [np.zeros(0)])
+            lengths = np.concatenate(
+                [
+                    read_table(root / f, ["responses"])["responses"]
+                    .combine_chunks()
+                    .flatten()
+                    .field("num_tokens")
+                    .drop_null()
+                    .to_numpy()
+                    for f in entry.files
+                ]
+                or [np.zeros(0)]
+            )
             if len(lengths) and lengths.max() > 0:
                 edges = np.unique(np.geomspace(max(1, lengths.min()), lengths.max() + 1, 9).astype(int))
                 counts, edges = np.histogram(lengths, bins=edges)
-                out.append(_histogram(f"Answer tokens, {entry.name}", [f"{a:,} to {b - 1:,}" for a, b in zip(edges[:-1], edges[1:], strict=True)], counts))
+                out.append(
+                    _histogram(
+                        f"Answer tokens, {entry.name}",
+                        [f"{a:,} to {b - 1:,}" for a, b in itertools.pairwise(edges)],
+                        counts,
+                    )
+                )
     return out
 
 

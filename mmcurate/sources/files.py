@@ -59,7 +59,9 @@ class Files(Source):
     def _row(self, file: Path, number: int, raw: dict[str, Any]) -> dict[str, Any]:
         row = rename(raw, self.columns)
         if row.get("id") is None:
-            row["id"] = f"{self.name}-{number:06d}" if file == Path(self.path) else f"{self.name}-{file.stem}-{number:06d}"
+            row["id"] = (
+                f"{self.name}-{number:06d}" if file == Path(self.path) else f"{self.name}-{file.stem}-{number:06d}"
+            )
         row.setdefault("source", self.name)
         if self.licence:
             row.setdefault("licence", self.licence)
@@ -103,7 +105,9 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
         elif kind == ".json":
             value = json.loads(file.read_text("utf-8-sig"))
             rows = value if isinstance(value, list) else [value]
-            yield from (r if isinstance(r, dict) else {"problem": f"{file.name}[{i}] is no object"} for i, r in enumerate(rows))
+            yield from (
+                r if isinstance(r, dict) else {"problem": f"{file.name}[{i}] is no object"} for i, r in enumerate(rows)
+            )
         elif kind in (".csv", ".tsv"):
             csv.field_size_limit(1 << 27)
             with open(file, encoding="utf-8-sig", newline="") as lines:

@@ -47,8 +47,13 @@ class Hub(Source):
 
         try:
             data = datasets.load_dataset(
-                self.id, self.config, split=self.split, revision=self.revision, data_files=self.data_files,
-                streaming=self.streaming, token=self.token.get_secret_value() if self.token else None,
+                self.id,
+                self.config,
+                split=self.split,
+                revision=self.revision,
+                data_files=self.data_files,
+                streaming=self.streaming,
+                token=self.token.get_secret_value() if self.token else None,
             )
         except Exception as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -61,7 +61,11 @@ class Mix(Source):
             for i, row in rows:
                 name = str(row.get("id") if row.get("id") is not None else f"{part.name}-{i:06d}")
                 mine.add(name)
-                yield {**row, "id": f"{name}@{number}" if name in seen else name, "source": row.get("source") or part.name}
+                yield {
+                    **row,
+                    "id": f"{name}@{number}" if name in seen else name,
+                    "source": row.get("source") or part.name,
+                }
             seen |= mine
 
     def fingerprint(self) -> str | None:
@@ -70,5 +74,3 @@ class Mix(Source):
         if any(part is None for part in parts):
             return None
         return digest([parts, dict(self.caps or {}), dict(self.weights or {}), self.seed])
-
-

@@ -13,11 +13,20 @@ from mmcurate.verify.text import unwrap, words
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
     rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
-    rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—]\s|$|\s*[(（]))\s*(.*)$", re.S,
+    rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—]\s|$|\s*[(（]))\s*(.*)$",
+    re.S,
 )
-_LETTER_THEN_WORDS = re.compile(r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])\b(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$", re.S)
-_ONLY_LETTERS = re.compile(r"^\W*(?:both\s+|options?\s+|choices?\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|、|，|;|/|&|\+|and|or|和|与|或|\s)\s*(?:options?\s+)?[(\[]?[A-Z][)\]]?)*\W*$", re.I)
-_MENTION = re.compile(rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}|(?:option|choice|answer|picture|figure|image|diagram|选项?)\s+([A-Z])(?![\w'])")
+_LETTER_THEN_WORDS = re.compile(
+    r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])\b(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$",
+    re.S,
+)
+_ONLY_LETTERS = re.compile(
+    r"^\W*(?:both\s+|options?\s+|choices?\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|、|，|;|/|&|\+|and|or|和|与|或|\s)\s*(?:options?\s+)?[(\[]?[A-Z][)\]]?)*\W*$",
+    re.I,
+)
+_MENTION = re.compile(
+    rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}|(?:option|choice|answer|picture|figure|image|diagram|选项?)\s+([A-Z])(?![\w'])"
+)
 _EMBEDDED = re.compile(r"(?:^|\n|\s|。|；)\s*[(（]?([A-Z])\s*[.．、:：)）]\s*")
 
 
@@ -52,21 +61,31 @@ def read_choice(
         equal_math: compares LaTeX; None leaves it out.
     """
     text = unwrap(unicodedata.normalize("NFKC", answer))
-    text = re.sub(r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*", r"\1 ", text).strip()
+    text = re.sub(
+        r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*",
+        r"\1 ",
+        text,
+    ).strip()
     letters = LETTERS[:num_letters]
     texts = [option_text(o, i) for i, o in enumerate(options)]
     by_text = _by_text(text, texts)
     if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
         return (by_text,), "option text"
     if _ONLY_LETTERS.match(text) and not (text.lower() in ("a", "i") and text.islower() and num_letters == 0):
-        found = [c for c in re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", re.sub(r"\b(?:and|or|both)\b", " ", text, flags=re.I))]
+        bare = re.sub(r"\b(?:and|or|both)\b", " ", text, flags=re.I)
+        found = re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", bare)
         found = [c.upper() for c in found if c.isupper() or len(found) == 1]
         if found and all(c in letters for c in found):
             if len(found) > 2 and len(set(found)) < len(found):
                 return None  # "A, A, A" chooses nothing
             return tuple(sorted({letters.index(c) for c in found})), "letter"
     joined = re.fullmatch(r"[\W_]*([A-Z]{2,8})[\W_]*", text)
-    if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]) and list(joined[1]) == sorted(joined[1]):
+    if (
+        joined
+        and len(set(joined[1])) == len(joined[1])
+        and all(c in letters for c in joined[1])
+        and list(joined[1]) == sorted(joined[1])
+    ):
         return tuple(letters.index(c) for c in joined[1]), "letters"
     match = _LABEL.match(text)
     if match and (match[1] or match[2]) in letters:
@@ -77,7 +96,9 @@ def read_choice(
             return tuple(sorted({index, *others})), "letters"
         rest = re.sub(r"^(?:\\[ ,;:]|~|\s)+", "", rest)
         named = _by_text(rest.strip("()（）. "), texts) if rest and texts else None
-        also = ({named} if named is not None else set(_by_value(rest, texts, equal_math)) if rest and texts else set()) - {index}
+        also = (
+            {named} if named is not None else set(_by_value(rest, texts, equal_math)) if rest and texts else set()
+        ) - {index}
         if also:
             return tuple(sorted({index, *also})), "letter and another option's text"
         return (index,), "letter"

@@ -50,8 +50,8 @@ def extract(response: str) -> Extracted | None:
         boxes = _boxes(inside)
         if boxes:
             return Extracted(", ".join(text for _, text in boxes), "answer tag")
-        match = _last_phrase(inside)
-        return Extracted(match[1] if match else inside, "answer tag")
+        said = _last_phrase(inside)
+        return Extracted(said[1] if said else inside, "answer tag")
     body = response
     if re.search(r"<think>|</think>", response, re.I):
         body = re.split(r"</think>", response, flags=re.I)[-1] if re.search("</think>", response, re.I) else ""
@@ -72,7 +72,11 @@ def extract(response: str) -> Extracted | None:
     if match:
         return Extracted(match[1].strip(), "conclusion")
     maths = list(_MATHS.finditer(last))
-    if maths and re.search(r"(?:\b(?:is|are|equals?|be)|[:=])\s*$", last[: maths[-1].start()]) and not last[maths[-1].end() :].strip(" ."):
+    if (
+        maths
+        and re.search(r"(?:\b(?:is|are|equals?|be)|[:=])\s*$", last[: maths[-1].start()])
+        and not last[maths[-1].end() :].strip(" .")
+    ):
         return Extracted(maths[-1][0], "conclusion")
     return None
 
@@ -124,7 +128,12 @@ def _sentence_end(text: str) -> int:
             continue
         if match[0] != "\n" and before.count("$") % 2 and text[match.end() : match.end() + 1] != "$":
             continue
-        if match[0] == "." and re.fullmatch(r"\W*(?:[A-Za-z]|\d+)", before) and re.match(r"\s*\S", text[match.end() :]) and re.fullmatch(r"\W*[A-J]", before):
+        if (
+            match[0] == "."
+            and re.fullmatch(r"\W*(?:[A-Za-z]|\d+)", before)
+            and re.match(r"\s*\S", text[match.end() :])
+            and re.fullmatch(r"\W*[A-J]", before)
+        ):
             continue  # "B. 12 cm"
         return match.start()
     return len(text)

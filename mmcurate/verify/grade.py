@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from mmcurate.answers import LETTERS, gold_options, letters_of
 from mmcurate.schema import Grade, Verdict
 from mmcurate.verify.choice import _squeeze, options_in, read_choice
-from mmcurate.verify.extract import extract
+from mmcurate.verify.extract import Extracted, extract
 from mmcurate.verify.math import NotMathematics
-from mmcurate.verify.number import equal_numbers, parse_number
+from mmcurate.verify.number import Number, equal_numbers, parse_number
 from mmcurate.verify.text import is_negation, is_words, unwrap, words, yes_no
 from mmcurate.workers import WorkerPool
 
@@ -32,16 +32,18 @@ def decide(response: str, gold: str, options: Sequence[str], question: str | Non
     found = extract(response)
     choice = _choice_gold(gold, options, question)
     if found is None and choice:
-        found = _closing_choice(response, choice[1], choice[2])
+        closing = _closing_choice(response, choice[1], choice[2])
+        found = Extracted(closing, "closing sentence") if closing else None
     if found is None:
         return Grade(Verdict.NO_ANSWER, None, "none", "the response gives no answer")
-    text, place = (found.text, found.place) if not isinstance(found, str) else (found, "closing sentence")
     if choice:
-        return _grade_choice(text, place, *choice, gold, equal_math)
-    return _grade_value(text, place, gold, equal_math)
+        return _grade_choice(found.text, found.place, *choice, gold, equal_math)
+    return _grade_value(found.text, found.place, gold, equal_math)
 
 
-def _choice_gold(gold: str, options: Sequence[str], question: str | None) -> tuple[tuple[int, ...], Sequence[str], int] | None:
+def _choice_gold(
+    gold: str, options: Sequence[str], question: str | None
+) -> tuple[tuple[int, ...], Sequence[str], int] | None:
     """Returns the gold's option indexes, the options and how many letters count; None where it isn't multiple choice."""
     if not options and question and letters_of(gold, 10):
         options = options_in(question)
@@ -56,11 +58,11 @@ def _choice_gold(gold: str, options: Sequence[str], question: str | None) -> tup
     return None
 
 
-def _closing_choice(response: str, options: Sequence[str], num_letters: int) -> str | None:
-    """Returns the option that a response names in its closing sentence, or begins with ("Yes, there are ...")."""
+def _closing_choice(response: str, options: Sequence[str], num_letters: int) -> str:
+    """Returns the option that a response names in its closing sentence, or begins with ("Yes, there are ..."), or nothing."""
     body = re.sub(r"</s>\s*$", "", response.split("</think>")[-1]).strip()
     if not body or ("<think>" in response and "</think>" not in response):
-        return None
+        return ""
     lines = [line for line in body.splitlines() if line.strip()]
     last = re.split(r"(?<=[.。!！])\s+(?=\S)", lines[-1].strip())[-1]
     said = set(re.findall(r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", last))
@@ -70,12 +72,18 @@ def _closing_choice(response: str, options: Sequence[str], num_letters: int) -> 
     if options and all(yes_no(o) is not None for o in options):
         begin = yes_no(lines[0])
         if begin is not None:
-            return next((o for o in options if yes_no(o) is begin), None)
-    return None
+            return next((o for o in options if yes_no(o) is begin), "")
+    return ""
 
 
 def _grade_choice(
-    text: str, place: str, named: tuple[int, ...], options: Sequence[str], num_letters: int, gold: str, equal_math: EqualMath
+    text: str,
+    place: str,
+    named: tuple[int, ...],
+    options: Sequence[str],
+    num_letters: int,
+    gold: str,
+    equal_math: EqualMath,
 ) -> Grade:
     def same(a: str, b: str) -> bool:
         try:
@@ -117,7 +125,9 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
     if want and have:
         return grade(equal_numbers(have, want), "number", "numbers compared")
     if is_words(gold):
-        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text")
+        return Grade(
+            Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text"
+        )
     try:
         return grade(equal_math(text, gold), "math", "compared by math-verify")
     except NotMathematics as error:
@@ -126,7 +136,7 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
         return grade(False, "math", str(error))
 
 
-def _number_in(text: str):  # type: ignore[no-untyped-def]
+def _number_in(text: str) -> Number | None:
     """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
     tail = re.search(r"(?:=|≈|\\approx|\bis\b|\bare\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|为|是)\s*([^=≈]*)$", text)
     if tail and (number := parse_number(tail[1].strip().rstrip("."))):
@@ -134,7 +144,11 @@ def _number_in(text: str):  # type: ignore[no-untyped-def]
     if re.search(r"\bor\b|\bnot\b|\band\b|\\|[\^{}=]", text):
         return None
     numbers = re.findall(r"(?<![\w.])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?%?(?![\w^/])", text)
-    return parse_number(numbers[0]) if len(numbers) == 1 and is_words(re.sub(r"^[\s$£€]*[-+]?\d[\d,.]*", "", text)) else None
+    return (
+        parse_number(numbers[0])
+        if len(numbers) == 1 and is_words(re.sub(r"^[\s$£€]*[-+]?\d[\d,.]*", "", text))
+        else None
+    )
 
 
 _pool: WorkerPool | None = None

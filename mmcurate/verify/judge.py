@@ -23,7 +23,12 @@ _MAX_CHARS = 4000
 
 def judge_request(question: str | None, options: Sequence[str], gold: str, response: str) -> ChatRequest:
     """Returns the judge's request; what the response says is fenced in as JSON data."""
-    data = {"question": question or "", "options": list(options), "known_answer": gold, "response": response[-_MAX_CHARS:]}
+    data = {
+        "question": question or "",
+        "options": list(options),
+        "known_answer": gold,
+        "response": response[-_MAX_CHARS:],
+    }
     return ChatRequest(SYSTEM_PROMPT, json.dumps(data, ensure_ascii=False))
 
 
@@ -34,7 +39,12 @@ def judge_grade(result: Answer | Failure, rule: Grade) -> Grade:
     said = re.sub(r"<think>.*?</think>", "", result.text, flags=re.S).strip()
     if said not in ("0", "1"):
         return Grade(Verdict.ERROR, rule.extracted, "judge", f"the judge's reply is neither 1 nor 0: {said[:80]!r}")
-    return Grade(Verdict.CORRECT if said == "1" else Verdict.INCORRECT, rule.extracted, "judge", f"the judge said {said}; {rule.why}")
+    return Grade(
+        Verdict.CORRECT if said == "1" else Verdict.INCORRECT,
+        rule.extracted,
+        "judge",
+        f"the judge said {said}; {rule.why}",
+    )
 
 
 def needs_judge(grade: Grade, gold: Any) -> bool:

@@ -36,10 +36,22 @@ def _cleaned(text: str) -> str:
     if len(parts) == 1 and re.search(r"[A-Za-z]{2}", re.sub(r"\$\$?[^$]+\$\$?", "", text)):
         text = parts[0]  # "Thus $x \\leq 2$ is our answer."
     text = unwrap(text).replace("$", " ").strip()
-    for plain, latex in ((">=", "\\geq "), ("<=", "\\leq "), ("!=", "\\neq "), ("≥", "\\geq "), ("≤", "\\leq "), ("≠", "\\neq "), ("π", "\\pi ")):
+    for plain, latex in (
+        (">=", "\\geq "),
+        ("<=", "\\leq "),
+        ("!=", "\\neq "),
+        ("≥", "\\geq "),
+        ("≤", "\\leq "),
+        ("≠", "\\neq "),
+        ("π", "\\pi "),
+    ):
         text = text.replace(plain, latex)
     text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°|º", "", text)
-    text = re.sub(r"\\(?:text|mathrm)\s*\{\s*(?:cm|mm|m|km|g|kg|s|min|h|hours?|inches|units?|degrees?|sq(?:uare)? ?\w*)\s*\}(?:\s*\^\s*\{?[23]\}?)?", "", text)
+    text = re.sub(
+        r"\\(?:text|mathrm)\s*\{\s*(?:cm|mm|m|km|g|kg|s|min|h|hours?|inches|units?|degrees?|sq(?:uare)? ?\w*)\s*\}(?:\s*\^\s*\{?[23]\}?)?",
+        "",
+        text,
+    )
     return text.strip()
 
 

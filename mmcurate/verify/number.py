@@ -33,22 +33,88 @@ for _dimension, _table in {
     "volume": "mm^3 1/1000000000|cm^3 1/1000000|dm^3 1/1000|m^3 1|ml 1/1000000|l 1/1000",
     "mass": "mg 1/1000000|g 1/1000|kg 1|tonne 1000|pound 45359237/100000000|ounce 45359237/1600000000",
     "time": "ms 1/1000|s 1|min 60|h 3600|day 86400|week 604800",
-    "money": "cent 1/100|dollar 1", "angle": "degree 1", "speed": "m/s 1|km/h 5/18",
-    "force": "n 1|kn 1000", "energy": "j 1|kj 1000", "power": "w 1|kw 1000|mw 1000000", "voltage": "v 1|mv 1/1000|kv 1000",
-    "current": "a 1|ma 1/1000", "resistance": "ohm 1|kohm 1000", "pressure": "pa 1|kpa 1000|mpa 1000000",
+    "money": "cent 1/100|dollar 1",
+    "angle": "degree 1",
+    "speed": "m/s 1|km/h 5/18",
+    "force": "n 1|kn 1000",
+    "energy": "j 1|kj 1000",
+    "power": "w 1|kw 1000|mw 1000000",
+    "voltage": "v 1|mv 1/1000|kv 1000",
+    "current": "a 1|ma 1/1000",
+    "resistance": "ohm 1|kohm 1000",
+    "pressure": "pa 1|kpa 1000|mpa 1000000",
 }.items():
     for _entry in _table.split("|"):
         _name, _factor = _entry.split()
         _UNITS[_name] = (_dimension, Fraction(_factor))
 _ALIASES = {
-    "millimeter": "mm", "millimetre": "mm", "centimeter": "cm", "centimetre": "cm", "meter": "m", "metre": "m", "kilometer": "km",
-    "kilometre": "km", "in": "inch", "inche": "inch", "ft": "foot", "feet": "foot", "yd": "yard", "mi": "mile", "gram": "g", "kilogram": "kg", "kgs": "kg",
-    "ton": "tonne", "t": "tonne", "lb": "pound", "oz": "ounce", "second": "s", "sec": "s", "minute": "min", "mins": "min", "hour": "h", "hr": "h", "d": "day",
-    "°": "degree", "deg": "degree", "\\circ": "degree", "^\\circ": "degree", "º": "degree", "dollar": "dollar", "usd": "dollar", "liter": "l", "litre": "l",
-    "milliliter": "ml", "newton": "n", "joule": "j", "watt": "w", "volt": "v", "ampere": "a", "amp": "a", "ω": "ohm", "\\omega": "ohm", "pascal": "pa",
-    "kph": "km/h", "km/hr": "km/h", "km/hour": "km/h", "kilometers per hour": "km/h", "meters per second": "m/s",
-    "厘米": "cm", "毫米": "mm", "米": "m", "千米": "km", "公里": "km", "克": "g", "千克": "kg", "秒": "s", "分钟": "min", "小时": "h", "度": "degree", "元": "dollar",
-    "平方厘米": "cm^2", "平方米": "m^2", "立方厘米": "cm^3",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "centimeter": "cm",
+    "centimetre": "cm",
+    "meter": "m",
+    "metre": "m",
+    "kilometer": "km",
+    "kilometre": "km",
+    "in": "inch",
+    "inche": "inch",
+    "ft": "foot",
+    "feet": "foot",
+    "yd": "yard",
+    "mi": "mile",
+    "gram": "g",
+    "kilogram": "kg",
+    "kgs": "kg",
+    "ton": "tonne",
+    "t": "tonne",
+    "lb": "pound",
+    "oz": "ounce",
+    "second": "s",
+    "sec": "s",
+    "minute": "min",
+    "mins": "min",
+    "hour": "h",
+    "hr": "h",
+    "d": "day",
+    "°": "degree",
+    "deg": "degree",
+    "\\circ": "degree",
+    "^\\circ": "degree",
+    "º": "degree",
+    "dollar": "dollar",
+    "usd": "dollar",
+    "liter": "l",
+    "litre": "l",
+    "milliliter": "ml",
+    "newton": "n",
+    "joule": "j",
+    "watt": "w",
+    "volt": "v",
+    "ampere": "a",
+    "amp": "a",
+    "ω": "ohm",
+    "\\omega": "ohm",
+    "pascal": "pa",
+    "kph": "km/h",
+    "km/hr": "km/h",
+    "km/hour": "km/h",
+    "kilometers per hour": "km/h",
+    "meters per second": "m/s",
+    "厘米": "cm",
+    "毫米": "mm",
+    "米": "m",
+    "千米": "km",
+    "公里": "km",
+    "克": "g",
+    "千克": "kg",
+    "秒": "s",
+    "分钟": "min",
+    "小时": "h",
+    "度": "degree",
+    "元": "dollar",
+    "平方厘米": "cm^2",
+    "平方米": "m^2",
+    "立方厘米": "cm^3",
 }
 
 
@@ -78,9 +144,17 @@ def parse_number(text: str) -> Number | None:
     """
     text = _SPACES.sub(" ", unicodedata.normalize("NFKC", unwrap(text)).replace("−", "-")).strip()
     text = unwrap(text.replace("\\left", "").replace("\\right", "").replace("{,}", ",").replace("\\!", ""))
-    text = re.sub(r"^(?:[A-Za-z]\w{0,2}|\\?[A-Za-z]+(?:_\{?\w+\}?)?|\\angle\s*\w+|∠\s*\w+|[A-Za-z]\([^()]*\))\s*(?:=|≈|\\approx)\s*", "", text)
+    text = re.sub(
+        r"^(?:[A-Za-z]\w{0,2}|\\?[A-Za-z]+(?:_\{?\w+\}?)?|\\angle\s*\w+|∠\s*\w+|[A-Za-z]\([^()]*\))\s*(?:=|≈|\\approx)\s*",
+        "",
+        text,
+    )
     text = re.sub(r"^(?:about|approximately|approx\.?|exactly|around|≈|\\approx|=)\s*", "", text, flags=re.I)
-    text = re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text) if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text) else text
+    text = (
+        re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text)
+        if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text)
+        else text
+    )
     if not text or len(text) > _MAX_CHARS:
         return None
     match = _NUMBER.match(text)
@@ -147,9 +221,13 @@ def _unit(text: str) -> str | None:
     text = text.replace("{", "").replace("}", "").replace("\\", "").replace("$", " ").strip().rstrip(".").strip()
     if not text:
         return ""
-    if len(text) > 40 or re.search(r"\d(?![/\s]|$)|[=+<>≤≥|,;&]|(?<![A-Za-z])[-–](?![A-Za-z])", re.sub(r"\^?[23]\b", "", text)):
+    if len(text) > 40 or re.search(
+        r"\d(?![/\s]|$)|[=+<>≤≥|,;&]|(?<![A-Za-z])[-–](?![A-Za-z])", re.sub(r"\^?[23]\b", "", text)
+    ):
         return None
-    if re.match(r"^[/*^(!]", text) or re.search(r"\b(?:or|and|to|but|not|if|unless|is|are|times|minus|plus|less|more|than)\b", text, re.I):
+    if re.match(r"^[/*^(!]", text) or re.search(
+        r"\b(?:or|and|to|but|not|if|unless|is|are|times|minus|plus|less|more|than)\b", text, re.I
+    ):
         return None
     text = text.translate(str.maketrans("²³", "23"))
     lowered = text.lower().strip()
@@ -161,7 +239,12 @@ def _unit(text: str) -> str | None:
     if match:
         base, power = match[1], match[2]
     base = base.strip(" .")
-    name = _ALIASES.get(base) or (base if base in _UNITS else None) or _ALIASES.get(base.rstrip("s")) or (base.rstrip("s") if base.rstrip("s") in _UNITS else None)
+    name = (
+        _ALIASES.get(base)
+        or (base if base in _UNITS else None)
+        or _ALIASES.get(base.rstrip("s"))
+        or (base.rstrip("s") if base.rstrip("s") in _UNITS else None)
+    )
     if name is None and re.fullmatch(r"[a-z]{1,2}", base):
         return None  # "2x" is no number of x
     name = name or base

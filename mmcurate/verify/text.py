@@ -7,8 +7,21 @@ import re
 from mmcurate.answers import plain
 
 _WRAP = re.compile(r"^\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|rm|bf|emph)\s*\{(.*)\}$", re.S)
-_YES = {"yes": True, "true": True, "correct": True, "no": False, "false": False, "incorrect": False,
-        "是": True, "否": False, "对": True, "错": False, "正确": True, "错误": False, "不是": False}
+_YES = {
+    "yes": True,
+    "true": True,
+    "correct": True,
+    "no": False,
+    "false": False,
+    "incorrect": False,
+    "是": True,
+    "否": False,
+    "对": True,
+    "错": False,
+    "正确": True,
+    "错误": False,
+    "不是": False,
+}
 _NEGATION = re.compile(r"^(?:not|no|non-?|isn't|is not|never|不|非)\s*(?:an?\s+|the\s+)?")
 
 
@@ -18,8 +31,21 @@ def unwrap(text: str) -> str:
     while before != text:
         before = text
         text = text.strip().strip("`").strip()
-        for left, right in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("__", "__"),
-                            ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("「", "」"), ("\\boxed{", "}")):
+        for left, right in (
+            ("$$", "$$"),
+            ("$", "$"),
+            ("\\(", "\\)"),
+            ("\\[", "\\]"),
+            ("**", "**"),
+            ("*", "*"),
+            ("__", "__"),
+            ('"', '"'),
+            ("'", "'"),
+            ("“", "”"),
+            ("‘", "’"),
+            ("「", "」"),
+            ("\\boxed{", "}"),
+        ):
             if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
                 inner = text[len(left) : len(text) - len(right)]
                 if left not in inner or left == "\\boxed{":

@@ -39,15 +39,21 @@ class Verify(Step):
 
     version: ClassVar[int] = 1
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
-    provides: ClassVar[pa.Schema] = pa.schema([
-        pa.field("verdicts", GRADES, metadata={"of": "responses"}), ("pass_rate", pa.float64()), ("num_scored", pa.int32()),
-    ])
+    provides: ClassVar[pa.Schema] = pa.schema(
+        [
+            pa.field("verdicts", GRADES, metadata={"of": "responses"}),
+            ("pass_rate", pa.float64()),
+            ("num_scored", pa.int32()),
+        ]
+    )
     waits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.judge is not None and not callable(getattr(self.judge, "answers", None)):
-            raise SettingsError(f"Verify: judge is {type(self.judge).__name__}, which can't answer; give an OpenAIChat(...)")
+            raise SettingsError(
+                f"Verify: judge is {type(self.judge).__name__}, which can't answer; give an OpenAIChat(...)"
+            )
         object.__setattr__(self, "_live", _Live())
 
     def check(self) -> None:
@@ -77,7 +83,12 @@ class Verify(Step):
         tasks: dict[tuple[int, str], dict[str, Any]] = {}
         for row, response in pairs:
             key = (id(row), _text(response))
-            tasks[key] = {"response": _text(response), "gold": row["answer"] or "", "options": row["options"] or [], "question": row["question"]}
+            tasks[key] = {
+                "response": _text(response),
+                "gold": row["answer"] or "",
+                "options": row["options"] or [],
+                "question": row["question"],
+            }
         live: _Live = self._live  # type: ignore[attr-defined]
         results = dict(zip(tasks, live.pool(self.workers).run(list(tasks.values())), strict=True))
         grades = [_grade(results[id(row), _text(response)]) for row, response in pairs]
@@ -91,7 +102,13 @@ class Verify(Step):
             counted = [g for g in mine if g.verdict in _SCORED]
             scored.append(len(counted))
             rates.append(sum(g.verdict is Verdict.CORRECT for g in counted) / len(counted) if counted else None)
-        made = pa.table({"verdicts": pa.array(verdicts, GRADES), "pass_rate": pa.array(rates, pa.float64()), "num_scored": pa.array(scored, pa.int32())})
+        made = pa.table(
+            {
+                "verdicts": pa.array(verdicts, GRADES),
+                "pass_rate": pa.array(rates, pa.float64()),
+                "num_scored": pa.array(scored, pa.int32()),
+            }
+        )
         return with_passing_failures(made, passing)
 
     def _judge(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], grades: list[Grade]) -> int:
@@ -99,7 +116,10 @@ class Verify(Step):
         open_pairs = [i for i, (row, _) in enumerate(pairs) if needs_judge(grades[i], row["answer"])]
         if self.judge is None or not open_pairs:
             return 0
-        requests = [judge_request(r["question"], r["options"] or [], r["answer"], _text(a)) for r, a in (pairs[i] for i in open_pairs)]
+        requests = [
+            judge_request(r["question"], r["options"] or [], r["answer"], _text(a))
+            for r, a in (pairs[i] for i in open_pairs)
+        ]
         results = self.judge.answers(requests)
         for i, result in zip(open_pairs, results, strict=True):
             grades[i] = judge_grade(result, grades[i])

@@ -29,6 +29,8 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES if hard == resource.RLIM_INFINITY else min(MAX_BYTES, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (MAX_BYTES if hard == resource.RLIM_INFINITY else min(MAX_BYTES, hard), hard)
+    )
     sys.setrecursionlimit(5000)
     serve(work)

@@ -15,8 +15,14 @@ from mmcurate.sources.source import Source
 from mmcurate.step import digest, settings
 
 FAMILIES: dict[str, Callable[[random.Random, int], Drawn]] = {
-    "bar_chart": charts.bar_chart, "line_chart": charts.line_chart, "pie_chart": charts.pie_chart, "table": charts.table,
-    "geometry": figures.geometry, "clock": figures.clock, "grid": figures.grid, "pattern": figures.pattern,
+    "bar_chart": charts.bar_chart,
+    "line_chart": charts.line_chart,
+    "pie_chart": charts.pie_chart,
+    "table": charts.table,
+    "geometry": figures.geometry,
+    "clock": figures.clock,
+    "grid": figures.grid,
+    "pattern": figures.pattern,
 }
 VERSION = 1
 """Raise it when the same settings draw other questions."""
@@ -53,11 +59,20 @@ class Procedural(Source):
             level = self.levels[i // len(self.families) % len(self.levels)]
             drawn = FAMILIES[family](random.Random(f"{self.seed}-{i}-{family}-{level}"), level)
             yield {
-                "id": f"{self.name}-{self.seed}-{i:06d}", "source": self.name, "question": drawn.question,
-                "options": drawn.options, "answer": drawn.answer, "images": [drawn.png], "licence": "Apache-2.0",
-                "family": family, "level": level, "caption": drawn.caption,
+                "id": f"{self.name}-{self.seed}-{i:06d}",
+                "source": self.name,
+                "question": drawn.question,
+                "options": drawn.options,
+                "answer": drawn.answer,
+                "images": [drawn.png],
+                "licence": "Apache-2.0",
+                "family": family,
+                "level": level,
+                "caption": drawn.caption,
             }
 
     def fingerprint(self) -> str | None:
         """Returns a digest of the settings."""
-        return digest(["procedural", VERSION, self.num_questions, self.seed, list(self.families), list(self.levels), self.name])
+        return digest(
+            ["procedural", VERSION, self.num_questions, self.seed, list(self.families), list(self.levels), self.name]
+        )

@@ -11,10 +11,18 @@ from typing import Any
 
 WHITE, BLACK, GREY, LIGHT = 0, 1, 2, 3
 COLOURS = {
-    "red": (4, (214, 45, 32)), "blue": (5, (38, 84, 201)), "green": (6, (30, 142, 62)), "orange": (7, (240, 134, 0)),
-    "purple": (8, (130, 60, 170)), "teal": (9, (0, 140, 150)), "pink": (10, (236, 100, 160)), "brown": (11, (121, 78, 45)),
+    "red": (4, (214, 45, 32)),
+    "blue": (5, (38, 84, 201)),
+    "green": (6, (30, 142, 62)),
+    "orange": (7, (240, 134, 0)),
+    "purple": (8, (130, 60, 170)),
+    "teal": (9, (0, 140, 150)),
+    "pink": (10, (236, 100, 160)),
+    "brown": (11, (121, 78, 45)),
 }
-_PALETTE = bytes([255, 255, 255, 0, 0, 0, 130, 130, 130, 222, 222, 222]) + b"".join(bytes(c) for _, c in COLOURS.values())
+_PALETTE = bytes([255, 255, 255, 0, 0, 0, 130, 130, 130, 222, 222, 222]) + b"".join(
+    bytes(c) for _, c in COLOURS.values()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,9 @@ class Canvas:
         self.image.putpalette(_PALETTE)
         self.draw = PIL.ImageDraw.Draw(self.image)
 
-    def text(self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "mm", colour: int | str = BLACK) -> None:
+    def text(
+        self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "mm", colour: int | str = BLACK
+    ) -> None:
         """Writes text with its anchor (Pillow's two letters) at a point."""
         mask, left, top = stamp(text, size, anchor)
         self.image.paste(ink(colour), (round(x) + left, round(y) + top), mask)

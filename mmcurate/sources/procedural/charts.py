@@ -23,7 +23,9 @@ def _series(dice: random.Random, level: int) -> tuple[str, list[str], list[int]]
     return title, list(names[:count]), values
 
 
-def _question(dice: random.Random, level: int, title: str, names: list[str], values: list[int]) -> tuple[str, list[str], str]:
+def _question(
+    dice: random.Random, level: int, title: str, names: list[str], values: list[int]
+) -> tuple[str, list[str], str]:
     thing = title[0].lower() + title[1:]
     kind = dice.randrange(4 if level > 1 else 2)
     a, b = dice.sample(range(len(names)), 2)
@@ -37,7 +39,11 @@ def _question(dice: random.Random, level: int, title: str, names: list[str], val
     if kind == 2:
         if values[a] < values[b]:
             a, b = b, a
-        return f"By how much is the value for {names[a]} larger than that for {names[b]}?", [], str(values[a] - values[b])
+        return (
+            f"By how much is the value for {names[a]} larger than that for {names[b]}?",
+            [],
+            str(values[a] - values[b]),
+        )
     if level == 3:
         limit = sorted(values)[len(values) // 2]
         return f"How many have a value of {thing} of at least {limit}?", [], str(sum(v >= limit for v in values))
@@ -77,9 +83,9 @@ def line_chart(dice: random.Random, level: int) -> Drawn:
     points = [(45 + i * step, 200 - value * 1.5) for i, value in enumerate(values)]
     colour = dice.choice(list(COLOURS))
     canvas.draw.line(points, fill=ink(colour), width=2)
-    for (x, y), name, value in zip(points, names, values, strict=True):
-        canvas.draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=ink(colour))
-        canvas.text(x, y - 10, str(value), size=12)
+    for (x, height), name, value in zip(points, names, values, strict=True):
+        canvas.draw.ellipse((x - 3, height - 3, x + 3, height + 3), fill=ink(colour))
+        canvas.text(x, height - 10, str(value), size=12)
         canvas.text(x, 218, name, size=12)
     question, options, answer = _question(dice, level, title, names, values)
     return Drawn(canvas.png(), question, options, answer, _caption("line chart", title, names, values))
@@ -108,7 +114,11 @@ def pie_chart(dice: random.Random, level: int) -> Drawn:
     elif level < 3:
         question, options, answer = f"What share does {names[a]} have, in percent?", [], f"{values[a]}%"
     else:
-        question, options, answer = f"What share do {names[a]} and {names[b]} have together?", [], f"{values[a] + values[b]}%"
+        question, options, answer = (
+            f"What share do {names[a]} and {names[b]} have together?",
+            [],
+            f"{values[a] + values[b]}%",
+        )
     return Drawn(canvas.png(), question, options, answer, caption)
 
 
@@ -121,8 +131,8 @@ def table(dice: random.Random, level: int) -> Drawn:
     canvas = Canvas(320, 60 + 24 * len(names))
     canvas.text(160, 14, title, size=15)
     width = 220 / len(columns)
-    for j, column in enumerate(columns):
-        canvas.text(90 + (j + 0.5) * width, 38, column, size=13)
+    for j, year in enumerate(columns):
+        canvas.text(90 + (j + 0.5) * width, 38, year, size=13)
     for i, name in enumerate(names):
         y = 50 + 24 * i
         canvas.draw.line((10, y, 310, y), fill=ink(GREY))
@@ -130,12 +140,21 @@ def table(dice: random.Random, level: int) -> Drawn:
         for j, value in enumerate(cells[i]):
             canvas.text(90 + (j + 0.5) * width, y + 12, str(value))
     i, j = dice.randrange(len(names)), dice.randrange(len(columns))
-    caption = f"A table of {title}: " + "; ".join(
-        f"{name} " + ", ".join(f"{c} {v}" for c, v in zip(columns, row, strict=True)) for name, row in zip(names, cells, strict=True)
-    ) + "."
+    caption = (
+        f"A table of {title}: "
+        + "; ".join(
+            f"{name} " + ", ".join(f"{c} {v}" for c, v in zip(columns, row, strict=True))
+            for name, row in zip(names, cells, strict=True)
+        )
+        + "."
+    )
     column = [row[j] for row in cells]
     if level == 1:
-        question, options, answer = f"What is the value for {names[i]} in {columns[j]}?", number_choices(dice, column[i], level), str(column[i])
+        question, options, answer = (
+            f"What is the value for {names[i]} in {columns[j]}?",
+            number_choices(dice, column[i], level),
+            str(column[i]),
+        )
     elif level == 2:
         question, options, answer = f"What is the sum of all values in {columns[j]}?", [], str(sum(column))
     else:

@@ -42,7 +42,9 @@ def geometry(dice: random.Random, level: int) -> Drawn:
     canvas.text(160, 206, names[1], size=15)
     canvas.text(174, 112, names[2], size=15, anchor="lm")
     caption = f"A right triangle with legs {names[0]} and {names[1]} and hypotenuse {names[2]}."
-    return Drawn(canvas.png(), "The triangle has a right angle. What is the length x?", [], str(sides[missing]), caption)
+    return Drawn(
+        canvas.png(), "The triangle has a right angle. What is the length x?", [], str(sides[missing]), caption
+    )
 
 
 def clock(dice: random.Random, level: int) -> Drawn:
@@ -53,13 +55,26 @@ def clock(dice: random.Random, level: int) -> Drawn:
     for i in range(1, 13):
         angle = math.radians(30 * i - 90)
         canvas.text(120 + 90 * math.cos(angle), 120 + 90 * math.sin(angle), str(i), size=15)
-    for turn, length, width, colour in (((hour % 12) * 30 + minute / 2, 50, 5, BLACK), (minute * 6, 78, 3, dice.choice(list(COLOURS)))):
+    for turn, length, width, colour in (
+        ((hour % 12) * 30 + minute / 2, 50, 5, BLACK),
+        (minute * 6, 78, 3, dice.choice(list(COLOURS))),
+    ):
         angle = math.radians(turn - 90)
-        canvas.draw.line((120, 120, 120 + length * math.cos(angle), 120 + length * math.sin(angle)), fill=ink(colour), width=width)
+        canvas.draw.line(
+            (120, 120, 120 + length * math.cos(angle), 120 + length * math.sin(angle)), fill=ink(colour), width=width
+        )
     shown = f"{hour}:{minute:02d}"
     caption = f"A clock that shows {shown}."
     if level < 3:
-        wrong = [f"{h}:{m:02d}" for h, m in ((hour % 12 + 1, minute), ((hour + 5) % 12 + 1, minute), (hour, (minute + 30) % 60), (hour % 12 + 1, (minute + 15) % 60))]
+        wrong = [
+            f"{h}:{m:02d}"
+            for h, m in (
+                (hour % 12 + 1, minute),
+                ((hour + 5) % 12 + 1, minute),
+                (hour, (minute + 30) % 60),
+                (hour % 12 + 1, (minute + 15) % 60),
+            )
+        ]
         return Drawn(canvas.png(), "What time does the clock show?", choices(dice, shown, wrong), shown, caption)
     later = dice.choice((10, 25, 40, 55))
     total = (hour % 12) * 60 + minute + later
@@ -120,7 +135,9 @@ def pattern(dice: random.Random, level: int) -> Drawn:
     else:
         numbers = [first]
         for i in range(5):
-            numbers.append(numbers[-1] + step + i * dice.choice((1, 2)) if i < 1 else 2 * numbers[-1] - numbers[-2] + step % 3 + 1)
+            numbers.append(
+                numbers[-1] + step + i * dice.choice((1, 2)) if i < 1 else 2 * numbers[-1] - numbers[-2] + step % 3 + 1
+            )
     hidden = dice.randint(2, 5)
     for i, number in enumerate(numbers):
         _shape(canvas, "square", 32 + 58 * i, 55, 24, "teal" if i == hidden else "orange")
