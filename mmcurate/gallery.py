@@ -77,8 +77,8 @@ def _article(row: dict[str, Any]) -> str:
     ]
     if row.get("pass_rate") is not None:
         parts.append(f"<div>pass rate: {row['pass_rate']:.2f}</div>")
-    if row.get("problem"):
-        parts.append(f'<div class="problem">{html.escape(row["problem"])}</div>')
+    if row.get("_problem"):
+        parts.append(f'<div class="problem">{html.escape(row["_problem"])}</div>')
     for trace in row.get("traces") or ():
         verdict = trace.get("verdict") or "not checked"
         dropped = (

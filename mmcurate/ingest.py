@@ -15,9 +15,12 @@ from mmcurate import pictures
 from mmcurate.answers import gold_options
 from mmcurate.columns import array_digest, durable_write, write_table
 from mmcurate.prompts import clean_question, user_text
-from mmcurate.schema import GRADES, RESPONSES, ROW
+from mmcurate.schema import GRADES, RESPONSE, RESPONSES, ROW
 
-_KNOWN = frozenset(ROW.names)
+_KNOWN = frozenset(ROW.names) - {"problem", "metadata", "responses", "verdicts"} | {"_problem"}
+
+
+_FIELDS = [f.name for f in RESPONSE]
 
 
 def clean(value: Any) -> str | None:
@@ -28,6 +31,34 @@ def clean(value: Any) -> str | None:
         value = json.dumps(value, ensure_ascii=False, default=str)
     text = str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def given_answers(extra: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, list[Any] | None]:
+    """Takes the answers that a source brings, and their verdicts, out of a row's further columns.
+
+    `responses` may be texts, or structs with a `text`; anything else under that name stays metadata.
+    """
+    responses = extra.get("responses")
+    if isinstance(responses, str):
+        responses = [responses]
+    if not isinstance(responses, list) or not all(
+        isinstance(r, str) or (isinstance(r, dict) and "text" in r) for r in responses
+    ):
+        return None, None
+    del extra["responses"]
+    out = [
+        {"text": clean(r), "sample_index": i} if isinstance(r, str) else {k: r.get(k) for k in _FIELDS}
+        for i, r in enumerate(responses)
+    ]
+    verdicts = extra.get("verdicts")
+    if (
+        isinstance(verdicts, list)
+        and len(verdicts) == len(out)
+        and all(v is None or (isinstance(v, dict) and "verdict" in v) for v in verdicts)
+    ):
+        del extra["verdicts"]
+        return out, verdicts
+    return out, [None] * len(out)
 
 
 def canonical(
@@ -50,18 +81,15 @@ def canonical(
         "licence": clean(raw.get("licence")),
         "options": [clean(o) or "" for o in raw.get("options") or ()],
         "images": [],
-        "responses": raw.get("responses"),
-        "verdicts": raw.get("verdicts"),
-        "problem": clean(raw.get("problem")),
+        "problem": clean(raw.get("_problem")),
     }
     extra = {k: v for k, v in raw.items() if k not in _KNOWN and v is not None}
+    row["responses"], row["verdicts"] = given_answers(extra)
     row["metadata"] = (
         json.dumps(extra, ensure_ascii=False, default=_readable, sort_keys=True).encode("utf-8", "replace").decode()
         if extra
         else None
     )
-    if row["responses"] is not None and row["verdicts"] is None:
-        row["verdicts"] = [None] * len(row["responses"])
     problem, files = row["problem"], []
     for i, picture in enumerate(raw.get("images") or ()):
         try:

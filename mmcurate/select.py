@@ -127,13 +127,10 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
         try:
             found[name] = (state.resolve(f"{step}.{field}" if step else field), "")
         except ColumnError as error:
+            if "several" in str(error):
+                raise ColumnError(f"{what}: {error}") from None
             known = [*_TRACE_FIELDS, *(_GRADE_FIELDS if any(r.column == "verdicts" for r in along) else ())]
-            hint = did_you_mean(field, known)
-            raise ColumnError(
-                f"{what}: {error}"
-                if "did you mean" in str(error) or "several" in str(error)
-                else f"{what}: there is no {field!r} for traces{hint}"
-            ) from None
+            raise ColumnError(f"{what}: there is no {field!r} for traces{did_you_mean(field, known)}") from None
     return Columns(base, found)
 
 

@@ -85,13 +85,6 @@ def _raw(row: dict[str, Any], number: int) -> dict[str, Any]:
         row["id"] = str(number)
     images = row.get("images")
     row["images"] = [] if images is None else images if isinstance(images, list) else [images]
-    responses = row.get("responses")
-    if isinstance(responses, str):
-        responses = [responses]
-    if responses is not None:
-        row["responses"] = [
-            {"text": r, "sample_index": i} if isinstance(r, str) else r for i, r in enumerate(responses)
-        ]
     return row
 
 

@@ -51,6 +51,7 @@ class WorkerPool:
     def __init__(self, module: str, num_workers: int, timeout_s: float) -> None:
         self.module, self.num_workers, self.timeout_s = module, num_workers, timeout_s
         self._todo: deque[Task] = deque()
+        self._taken: set[Task] = set()
         self._wake = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._processes: set[subprocess.Popen[bytes]] = set()
@@ -97,9 +98,23 @@ class WorkerPool:
             while not self._todo and not self._closed:
                 self._wake.wait()
             share = max(1, min(_CHUNK, len(self._todo) // self.num_workers))
-            return [self._todo.popleft() for _ in range(min(share, len(self._todo)))]
+            tasks = [self._todo.popleft() for _ in range(min(share, len(self._todo)))]
+            self._taken.update(tasks)
+            return tasks
 
     def _drive(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # a thread that dies would leave its callers waiting for ever
+            failure = WorkersFailed(f"`python -m {self.module}`: {type(error).__name__}: {error}")
+            with self._wake:
+                self._closed = True
+                for task in [*self._taken, *self._todo]:
+                    task.done(failure)
+                self._todo.clear()
+                self._wake.notify_all()
+
+    def _work(self) -> None:
         process: _Process | None = None
         while True:
             tasks = deque(self._take())
@@ -113,7 +128,7 @@ class WorkerPool:
                 try:
                     process.send([t.payload for t in tasks])
                     while tasks:
-                        tasks[0].done(process.receive(self.timeout_s))
+                        self._finish(tasks[0], process.receive(self.timeout_s))
                         tasks.popleft()
                 except (OSError, EOFError, TimeoutError) as error:
                     self._drop(process)
@@ -129,14 +144,14 @@ class WorkerPool:
                     else:
                         reason = "the worker died twice"
                     tasks.popleft()
-                    task.done({"failed": reason})
+                    self._finish(task, {"failed": reason})
         if process is not None:
             self._drop(process)
 
     def _start(self, tasks: deque[Task]) -> _Process | None:
         if self._closed:
             while tasks:
-                tasks.popleft().done({"failed": "the worker pool was closed"})
+                self._finish(tasks.popleft(), {"failed": "the worker pool was closed"})
             return None
         process = _Process(self.module)
         self._processes.add(process.popen)
@@ -149,9 +164,14 @@ class WorkerPool:
                 tasks.extend(self._todo)
                 self._todo.clear()
             while tasks:
-                tasks.popleft().done(failure)
+                self._finish(tasks.popleft(), failure)
             return None
         return process
+
+    def _finish(self, task: Task, result: Any) -> None:
+        with self._wake:
+            self._taken.discard(task)
+        task.done(result)
 
     def _drop(self, process: _Process) -> None:
         process.kill()
@@ -203,9 +223,11 @@ class _Process:
         assert self.popen.stdout
         end = time.monotonic() + timeout_s
         descriptor = self.popen.stdout.fileno()
+        ready = select.poll()  # select() fails beyond 1,024 open files
+        ready.register(descriptor, select.POLLIN)
         while not self._lines:
             left = end - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or not ready.poll(left * 1000):
                 raise TimeoutError
             data = os.read(descriptor, 1 << 16)
             if not data:

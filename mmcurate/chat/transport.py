@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +43,14 @@ def _retry_after(headers: Any) -> float | None:
         return None
 
 
+def _allow_open_files(number: int) -> None:
+    """Raises the process's own limit on open files where it is too low for the connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < number:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (number if hard == resource.RLIM_INFINITY else min(number, hard), hard))
+
+
 class AiohttpTransport:
     """The default: aiohttp, whose CPU cost a request is a tenth of the openai package's."""
 
@@ -48,6 +58,7 @@ class AiohttpTransport:
         import aiohttp
 
         self._base = base_url.rstrip("/")
+        _allow_open_files(connections + 512)
         headers = {"Content-Type": "application/json"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcurate.errors import SettingsError, SourceError
-from mmcurate.sources.source import Source, rename, require
+from mmcurate.sources.source import PROBLEM, Source, rename, require
 from mmcurate.step import settings
 
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
@@ -52,7 +52,7 @@ class Files(Source):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for file in self._files():
             for number, row in enumerate(_read(file)):
-                if number == 0 and "problem" not in row:
+                if number == 0 and PROBLEM not in row:
                     require(str(file), row, self.columns)
                 yield self._row(file, number, row)
 
@@ -106,7 +106,8 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
             value = json.loads(file.read_text("utf-8-sig"))
             rows = value if isinstance(value, list) else [value]
             yield from (
-                r if isinstance(r, dict) else {"problem": f"{file.name}[{i}] is no object"} for i, r in enumerate(rows)
+                r if isinstance(r, dict) else {PROBLEM: f"bad row: {file.name}[{i}] is no object"}
+                for i, r in enumerate(rows)
             )
         elif kind in (".csv", ".tsv"):
             csv.field_size_limit(1 << 27)
@@ -128,8 +129,8 @@ def _json_row(line: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        return {"problem": f"{where} isn't JSON: {error}"}
-    return row if isinstance(row, dict) else {"problem": f"{where} is no object"}
+        return {PROBLEM: f"bad row: {where} isn't JSON: {error}"}
+    return row if isinstance(row, dict) else {PROBLEM: f"bad row: {where} is no object"}
 
 
 def _arrow(file: Path) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,9 @@ from mmcurate.errors import SourceError, did_you_mean
 from mmcurate.gallery import Gallery
 from mmcurate.step import settings
 
-COLUMNS = ("id", "question", "options", "answer", "images", "source", "licence", "responses", "verdicts", "problem")
+PROBLEM = "_problem"
+"""The key under which a row says why it can't be used."""
+COLUMNS = ("id", "question", "options", "answer", "images", "source", "licence", "responses", "verdicts", PROBLEM)
 _ALIASES = {"image": "images", "license": "licence", "choices": "options"}
 
 
@@ -37,7 +39,7 @@ class Source:
     """Yields questions as dicts of `id`, `question`, `options`, `answer`, `images` and whatever else there is.
 
     Pictures are paths, bytes, `{bytes, path}` or `PIL.Image`s; they are read when a run takes the row. A row that
-    can't be used carries its reason as `problem`.
+    can't be used carries its reason as `_problem`.
     """
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -63,7 +65,7 @@ def shown(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         try:
             out["images"].append(pictures.as_struct(picture))
         except (OSError, ValueError) as error:
-            out.setdefault("problem", f"picture: {error}")
+            out.setdefault(PROBLEM, f"picture: {error}")
     return out
 
 
