@@ -8,15 +8,28 @@ from collections.abc import Sequence
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LABEL = re.compile(r"^\s*(?:[(\[（【]\s*([A-Za-z])\s*[)\]）】][.:：]?|([A-Za-z])\s*[.．:：)）、])\s*(?=\S)", re.S)
+_SUPERSCRIPTS = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_FRACTIONS = re.compile("([0-9]?)([¼½¾⅐-⅞↉])")
 _LETTERS = re.compile(r"^\W*([A-Z](?:\s*(?:,|、|，|;|&|and|\s)\s*[A-Z])*|[A-Z]{1,8})\W*$")
 
 
+def normal(text: str) -> str:
+    """Returns the text in NFKC, which alone would read "10²" as 102 and "1½" as 11/2."""
+    text = _SUPERSCRIPTS.sub(
+        lambda m: "^" + ("{%s}" if len(m[0]) > 1 else "%s") % unicodedata.normalize("NFKC", m[0]), text
+    )
+    text = _FRACTIONS.sub(
+        lambda m: (m[1] + " " if m[1] else "") + unicodedata.normalize("NFKC", m[2]).replace("\u2044", "/"), text
+    )
+    return unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("\u2212", "-")
+
+
 def plain(text: str) -> str:
-    """Returns the text in NFKC, case-folded, with single spaces and no final full stop.
+    """Returns the text in a normal form, case-folded, with single spaces and no final full stop.
 
     Signs and digits stay: "0^+" and "0^-" remain different.
     """
-    text = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+    text = re.sub(r"\s+", " ", normal(text)).strip().casefold()
     return re.sub(r"(?<=[\w)}\]])\s*[.。]$", "", text)
 
 
@@ -34,7 +47,7 @@ def letters_of(answer: str, num_options: int) -> tuple[int, ...]:
     "C", "(C)", "$C$", "A, C", "ACD" and "A and C" are letters; "CAT" is a word when any of its letters
     is out of range or repeats. Empty where the answer isn't letters.
     """
-    text = unicodedata.normalize("NFKC", answer).strip().strip("$").strip()
+    text = normal(answer).strip().strip("$").strip()
     text = re.sub(r"^\\(?:text|mathrm|mathbf|textbf)\s*\{(.*)\}$", r"\1", text).strip()
     match = _LETTERS.match(text)
     if not match:

@@ -29,7 +29,11 @@ def check_folder(root: Path) -> None:
     """
     if root.exists() and not root.is_dir():
         raise RunFolderError(f"{root} is a file; a run needs a folder")
-    strange = [p.name for p in root.iterdir() if p.name not in (".lock", "rows", "images")] if root.exists() else []
+    strange = (
+        [p.name for p in root.iterdir() if p.name not in (".lock", "rows", "images") and p.suffix != ".tmp"]
+        if root.exists()
+        else []
+    )
     if strange and MANIFEST not in strange:
         raise RunFolderError(
             f"{root} is no run folder and not empty (it has {strange[0]!r}): choose another for the run"
@@ -57,7 +61,7 @@ def locked(root: Path) -> Iterator[None]:
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         file.flush()
-        for left_over in [*root.glob("*/.*.tmp"), *root.glob("images/*/.*.tmp")]:
+        for left_over in [*root.glob(".*.tmp"), *root.glob("*/.*.tmp"), *root.glob("images/*/.*.tmp")]:
             left_over.unlink(missing_ok=True)  # of a run that was killed
         yield
 

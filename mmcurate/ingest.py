@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,26 @@ def clean(value: Any) -> str | None:
         value = json.dumps(value, ensure_ascii=False, default=str)
     text = str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def options_of(value: Any) -> list[str]:
+    """Returns options in whatever form a data set has them: a list, letters with texts, or a list written as text."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith(("[", "{")):
+            for read in (json.loads, ast.literal_eval):
+                try:
+                    return options_of(read(text))
+                except (ValueError, SyntaxError):
+                    continue
+        return [value] if text else []
+    if isinstance(value, Mapping):
+        return [clean(value[k]) or "" for k in sorted(value, key=str) if value[k] is not None]
+    if isinstance(value, (list, tuple)):
+        return [clean(o) or "" for o in value]
+    if hasattr(value, "tolist"):  # a numpy array
+        return options_of(value.tolist())
+    return []
 
 
 def given_answers(extra: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, list[Any] | None]:
@@ -79,12 +100,14 @@ def canonical(
         "question": clean(raw.get("question")) or "",
         "answer": clean(raw.get("answer")),
         "licence": clean(raw.get("licence")),
-        "options": [clean(o) or "" for o in raw.get("options") or ()],
+        "options": options_of(raw.get("options")),
         "images": [],
         "problem": clean(raw.get("_problem")),
     }
     extra = {k: v for k, v in raw.items() if k not in _KNOWN and v is not None}
     row["responses"], row["verdicts"] = given_answers(extra)
+    for i, response in enumerate(row["responses"] or ()):
+        response["trace_id"] = response.get("trace_id") or f"{row['id']}#{i}"
     row["metadata"] = (
         json.dumps(extra, ensure_ascii=False, default=_readable, sort_keys=True).encode("utf-8", "replace").decode()
         if extra
@@ -117,6 +140,8 @@ def _wrong(row: Mapping[str, Any]) -> str | None:
         user_text(row["question"], row["options"], len(row["images"]))
     except ValueError as error:
         return f"image tags: {error}"
+    if len(row["options"]) > 26:
+        return f"too many options: {len(row['options'])}, and there are 26 letters"
     if row["options"] and row["answer"] is not None and not gold_options(row["answer"], row["options"]):
         return f"answer not among the options: {row['answer'][:80]!r}, the options are {str(row['options'])[:200]}"
     return None

@@ -108,9 +108,16 @@ class Pipeline:
                 for step in steps:
                     step.open(context)
                     step.check()
-                return Running(
-                    self.source, self.steps, root, seed=seed, sample=sample, engine=engine or LocalEngine()
-                ).go()
+                made = Running(
+                    self.source,
+                    self.steps,
+                    root,
+                    seed=seed,
+                    sample=sample,
+                    engine=engine or LocalEngine(),
+                    stopping=stopping,
+                )
+                return made.go()
             except Stopped:
                 raise
             except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmcurate.columns import read_table, write_json
+from mmcurate.columns import read_digests, read_table, write_json
 from mmcurate.errors import RunError, RunFolderError
 from mmcurate.gallery import Gallery
 from mmcurate.report.explain import Explanation, explain, story
@@ -61,7 +61,8 @@ class Run:
         self.entries = [
             Entry(**{**e, "passing": {int(k): v for k, v in e["passing"].items()}}) for e in self.manifest["entries"]
         ]
-        self.exports = [Entry(**e) for e in self.manifest.get("exports", [])]
+        current = self.manifest.get("exported") == self.content()
+        self.exports = [Entry(**e) for e in self.manifest.get("exports", [])] if current else []
 
     @property
     def complete(self) -> bool:
@@ -180,16 +181,32 @@ class Run:
         """Keeps what an export dropped, so that the funnel adds up to the last row."""
         self.exports = entries
         self.manifest["exports"] = [dataclasses.asdict(e) for e in entries]
+        self.manifest["exported"] = self.content()
         write_json(self.path / MANIFEST, self.manifest)
 
     def fingerprint(self) -> str | None:
         """Returns a digest of the files that make up the run."""
-        return digest([e.files for e in self.entries])
+        return self.content()
+
+    def content(self) -> str:
+        """Returns a digest of all that the run's files hold."""
+        return digest([[e.name, e.files, [read_digests(self.path / f) for f in e.files]] for e in self.entries])
+
+    def prompts(self) -> dict[str, str]:
+        """Returns the system prompts behind the run's responses, by their ids."""
+        out = dict(self.manifest["source"].get("prompts", {}))
+        for entry in self.entries:
+            out.update(entry.about.get("prompts", {}))
+        return out
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yields the rows still in with their traces still in, as a source does: a finished run can be mixed."""
         state = self.state()
         lists = state.lists()
+        graders = [
+            v.step for r in lists for v in _verdicts_of(state, r)[-1:] if "pass_rate" in state.entries[v.step].columns
+        ]
+        rates = [("pass_rate", Ref(graders[-1], "pass_rate"))] if graders else []
         for shard in range(state.num_shards):
             refs = [
                 (n, Ref(ROWS, n))
@@ -198,12 +215,15 @@ class Run:
             table = state.table(
                 refs
                 + [(f"responses{i}", r) for i, r in enumerate(lists)]
-                + [(f"verdicts{i}", v) for i, r in enumerate(lists) for v in _verdicts_of(state, r)[-1:]],
+                + [(f"verdicts{i}", v) for i, r in enumerate(lists) for v in _verdicts_of(state, r)[-1:]]
+                + rates,
                 shard,
             )
             for row in table.to_pylist():
                 out = {k: row[k] for k, _ in refs if k != "metadata"}
                 out.update(json.loads(row["metadata"] or "{}"))
+                if row.get("pass_rate") is not None:
+                    out["pass_rate"] = row["pass_rate"]
                 out["responses"] = [r for i in range(len(lists)) for r in row[f"responses{i}"] or ()] or None
                 out["verdicts"] = [
                     g

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from mmcurate.columns import ROW_NUMBER, array_digest, read_schema, read_table, write_json, write_table
 from mmcurate.engine import Engine
-from mmcurate.errors import DiskFull, RunError
+from mmcurate.errors import DiskFull, RunError, Stopped
 from mmcurate.folder import MIN_FREE_BYTES
 from mmcurate.ingest import ingest
 from mmcurate.progress import Progress, say
@@ -70,8 +71,9 @@ class Running:
         seed: int,
         sample: int | None,
         engine: Engine,
+        stopping: threading.Event,
     ) -> None:
-        self.source, self.steps, self.root, self.engine = source, steps, root, engine
+        self.source, self.steps, self.root, self.engine, self.stopping = source, steps, root, engine, stopping
         self.seed, self.sample = seed, sample
         self.started = time.time()
         previous = root / MANIFEST
@@ -110,10 +112,15 @@ class Running:
                 "seed": self.seed,
                 "sample": self.sample,
                 "shard_rows": SHARD_ROWS,
-                "source": {"class": type(source).__name__, "name": source.name, "fingerprint": source.fingerprint()},
-                "pipeline": [repr(s) for s in self.steps],
+                "source": {
+                    "class": type(source).__name__,
+                    "name": source.name,
+                    "fingerprint": source.fingerprint(),
+                    "prompts": source.prompts() if hasattr(source, "prompts") else {},
+                },
                 "entries": [dataclasses.asdict(e) for e in self.entries],
-                "exports": self.previous.get("exports", []) if complete else [],
+                "exports": self.previous.get("exports", []),
+                "exported": self.previous.get("exported"),
                 "complete": complete,
                 "started": self.started,
                 "finished": time.time() if complete else None,
@@ -172,14 +179,15 @@ class Running:
         return self._shards(state, step, entry, inputs, fingerprint(step))
 
     def _key(self, state: State, inputs: Sequence[tuple[str, Ref]], shard: int) -> list[Any]:
-        """What a step sees of a shard, in digests: its columns, and the rows and traces that are in."""
+        """What a step sees of a shard, in digests: its columns, and which rows and traces are in."""
         masks = {}
         for _, ref in inputs:
             along = state.list_of(ref)
             mask = state.mask(along, shard) if along else None
             if mask is not None and not mask.all():
                 masks[along] = array_digest(pa.array(mask))
-        return [[n, state.digest(ref, shard)] for n, ref in inputs] + [masks]
+        rows = array_digest(pa.array(state.alive[shard]))
+        return [rows, masks, *([n, state.digest(ref, shard)] for n, ref in inputs)]
 
     def _shards(self, state: State, step: Step, entry: Entry, inputs: list[tuple[str, Ref]], print_: str) -> int:
         files = [
@@ -204,6 +212,8 @@ class Running:
                 table = state.table(inputs, shard)
                 made = _checked(step, table, step(table))
                 made = self._aligned(state, entry, shard, made)
+                if self.stopping.is_set():
+                    raise Stopped("stopped before this shard was written")
                 write_table(self.root / files[shard], made)
                 return made
 
@@ -287,9 +297,8 @@ class Running:
             entry.files.append(f"{entry.name}/{shard:05d}-{key}.arrow")
         todo = [s for s, f in enumerate(entry.files) if not (self.root / f).exists()]
         if todo:
-            for shard, drops in zip(
-                todo, step.drops(state, todo if not whole else range(state.num_shards)), strict=False
-            ):
+            shards = list(range(state.num_shards)) if whole else todo
+            for shard, drops in zip(shards, step.drops(state, shards), strict=True):
                 write_table(self.root / entry.files[shard], drops)
         for shard in range(state.num_shards):
             state.drop(entry, shard, read_table(self.root / entry.files[shard]))

@@ -13,7 +13,7 @@ import pydantic
 
 from mmcurate.columns import ROW_NUMBER
 from mmcurate.errors import ColumnError, SettingsError, did_you_mean
-from mmcurate.state import DROPS, Ref, State, lengths
+from mmcurate.state import DROPS, ROWS, Ref, State, lengths
 from mmcurate.step import settings
 
 UNKNOWN = "unknown"
@@ -118,6 +118,8 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
         fitting = [r for r in along if step in ("", r.step)]
         graded = [(r, field) for r in fitting if r.column == "verdicts" and field in _GRADE_FIELDS]
         plain = [(r, "") for r in fitting if r.column == field]
+        if len(graded + plain) > 1:  # what a step says comes before what the source brought
+            graded, plain = ([p for p in part if p[0].step != ROWS] for part in (graded, plain))
         if len(graded + plain) > 1:
             where = " or ".join(f"{r.step}.{field}" for r, _ in graded + plain)
             raise ColumnError(f"{what}: {field!r} is made by several steps: say which, {where}")

@@ -155,7 +155,7 @@ class State:
         if isinstance(column, pa.ChunkedArray):
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
         have = self._map(ref.step, shard)
-        if len(have) == len(rows):
+        if np.array_equal(have, rows):
             return column
         where = np.searchsorted(have, rows)
         safe = np.minimum(where, max(0, len(have) - 1))
@@ -164,7 +164,7 @@ class State:
 
     def digest(self, ref: Ref, shard: int) -> str:
         """Returns the digest of a column of a shard's rows that are still in (traces that are out left in)."""
-        if len(self._map(ref.step, shard)) == len(self.alive[shard]):
+        if np.array_equal(self._map(ref.step, shard), self.alive[shard]):
             return read_digests(self.path(ref.step, shard))[ref.column]
         return array_digest(self.read(ref, shard))
 

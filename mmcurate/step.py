@@ -69,10 +69,14 @@ def _one_line(cls: type, error: pydantic.ValidationError) -> str:
     said = []
     for one in error.errors():
         name = str(one["loc"][0]) if one["loc"] else ""
-        if one["type"] in ("unexpected_keyword_argument", "unexpected_positional_argument"):
+        if one["type"] == "unexpected_positional_argument":
+            said.append(f"argument {int(name) + 1} must be given by name: {', '.join(known)}")
+        elif one["type"] == "unexpected_keyword_argument":
             said.append(f"there is no setting {name!r}{did_you_mean(name, known)}")
         elif one["type"] in ("missing", "missing_argument"):
             said.append(f"the setting {name!r} is missing")
+        elif name == "api_key" or not isinstance(one["loc"][0], str) or name not in known:
+            said.append(f"{name}: {one['msg']}")  # may hold a key: never shown
         else:
             said.append(f"{name} = {_short(one['input'])}: {one['msg'].removeprefix('Value error, ')}")
     return f"{cls.__name__}: " + "; ".join(said)

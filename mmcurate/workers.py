@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmcurate.errors import RunError
+from mmcurate.errors import RunError, Stopped
 
 START_TIMEOUT_S = 120.0
 _CHUNK = 32
@@ -62,6 +62,7 @@ class WorkerPool:
 
         Raises:
             WorkersFailed: no worker starts, so that nothing is known of the tasks.
+            Stopped: the pool was closed meanwhile.
         """
         results: list[Any] = [None] * len(payloads)
         left = len(payloads)
@@ -78,7 +79,7 @@ class WorkerPool:
 
         with self._wake:
             if self._closed:
-                raise RuntimeError("the worker pool is closed")
+                raise Stopped("the worker pool is closed")
             for i, payload in enumerate(payloads):
                 self._todo.append(Task(payload, lambda result, i=i: finish(i, result)))  # type: ignore[misc]
             while len(self._threads) < min(self.num_workers, max(1, len(self._todo))):
@@ -136,8 +137,10 @@ class WorkerPool:
                     task = tasks[0]
                     task.crashes += 1
                     if self._closed:
-                        reason = "the worker pool was closed"
-                    elif isinstance(error, TimeoutError):
+                        tasks.popleft()
+                        self._finish(task, Stopped("the worker pool was closed"))
+                        continue
+                    if isinstance(error, TimeoutError):
                         reason = f"took longer than {self.timeout_s:g} s"
                     elif task.crashes < 2:
                         continue
@@ -151,7 +154,7 @@ class WorkerPool:
     def _start(self, tasks: deque[Task]) -> _Process | None:
         if self._closed:
             while tasks:
-                self._finish(tasks.popleft(), {"failed": "the worker pool was closed"})
+                self._finish(tasks.popleft(), Stopped("the worker pool was closed"))
             return None
         process = _Process(self.module)
         self._processes.add(process.popen)
@@ -187,7 +190,7 @@ class WorkerPool:
         for thread in self._threads:
             thread.join(2)
         while self._todo:
-            self._todo.popleft().done({"failed": "the worker pool was closed"})
+            self._todo.popleft().done(Stopped("the worker pool was closed"))
 
 
 class _Process:

@@ -91,7 +91,7 @@ def main() -> None:
             temperature=1.0,
             max_tokens=16_384,
             store=options.store,
-            api_key=os.environ.get("MMCURATE_API_KEY"),
+            api_key=os.environ.get("MMCURATE_API_KEY", ""),
             input_price=options.input_price,
             output_price=options.output_price,
         )
@@ -103,7 +103,7 @@ def main() -> None:
                 temperature=0.0,
                 max_tokens=8,
                 store=options.store,
-                api_key=os.environ.get("MMCURATE_JUDGE_API_KEY"),
+                api_key=os.environ.get("MMCURATE_JUDGE_API_KEY", ""),
             )
 
         pipeline = mm.Pipeline(

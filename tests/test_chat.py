@@ -10,7 +10,16 @@ import time
 
 import pytest
 
-from mmcurate.chat import Answer, AnswerStore, ChatRequest, Failure, Faults, OpenAIChat, RecordedTeacher, SimulatedTeacher
+from mmcurate.chat import (
+    Answer,
+    AnswerStore,
+    ChatRequest,
+    Failure,
+    Faults,
+    OpenAIChat,
+    RecordedTeacher,
+    SimulatedTeacher,
+)
 from mmcurate.chat.server import ChatServer
 from mmcurate.errors import ChatError, EndpointDown, ModelNotFound, RequestFailed, SourceError, Unauthorized
 from tests.conftest import picture, questions
@@ -27,7 +36,10 @@ def chat(server, tmp_path, **more):
 
 
 def test_answers_come_in_order_and_once(tmp_path):
-    with SimulatedTeacher(questions(100), accuracy=1.0, slips=0, cut_off=0) as server, chat(server, tmp_path) as teacher:
+    with (
+        SimulatedTeacher(questions(100), accuracy=1.0, slips=0, cut_off=0) as server,
+        chat(server, tmp_path) as teacher,
+    ):
         asked = requests(100, 3)
         answers = teacher.answers(asked)
         assert server.num_requests == 300
@@ -48,7 +60,10 @@ def test_every_fault_at_once(tmp_path):
 
 
 def test_a_request_that_always_fails_is_a_passing_failure(tmp_path):
-    with SimulatedTeacher(questions(3), faults=Faults(failing=1.0)) as server, chat(server, tmp_path, max_retries=1) as teacher:
+    with (
+        SimulatedTeacher(questions(3), faults=Faults(failing=1.0)) as server,
+        chat(server, tmp_path, max_retries=1) as teacher,
+    ):
         results = teacher.answers(requests(3))
         assert all(isinstance(r, Failure) and r.passing and "HTTP 500" in r.reason for r in results)
         with pytest.raises(RequestFailed, match="after 2 tries"):
@@ -58,7 +73,10 @@ def test_a_request_that_always_fails_is_a_passing_failure(tmp_path):
 class Refusing(ChatServer):
     """A server that refuses pictures, as llama.cpp does."""
 
-    status, message = 500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    status, message = (
+        500,
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+    )
 
     def reply(self, messages, seed):
         raise AssertionError
@@ -86,19 +104,27 @@ def test_unreachable(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        with OpenAIChat("m", url, store=tmp_path) as teacher, pytest.raises(EndpointDown, match="cannot reach http://127"):
+        with (
+            OpenAIChat("m", url, store=tmp_path) as teacher,
+            pytest.raises(EndpointDown, match="cannot reach http://127"),
+        ):
             teacher.ask("Hello")
 
 
 def test_wrong_key_and_wrong_model(tmp_path):
     with SimulatedTeacher([], api_key="right") as server:
-        with chat(server, tmp_path, api_key=SECRET) as teacher, pytest.raises(Unauthorized, match="refused the key") as caught:
+        with (
+            chat(server, tmp_path, api_key=SECRET) as teacher,
+            pytest.raises(Unauthorized, match="refused the key") as caught,
+        ):
             teacher.ask("Hello")
         assert SECRET not in str(caught.value)
         with chat(server, tmp_path, api_key="right") as teacher:
             assert teacher.ask("Hello").text
-        with OpenAIChat("simulated-teachr", server.base_url, api_key="right", store=tmp_path) as teacher, \
-                pytest.raises(ModelNotFound, match="did you mean 'simulated-teacher'"):
+        with (
+            OpenAIChat("simulated-teachr", server.base_url, api_key="right", store=tmp_path) as teacher,
+            pytest.raises(ModelNotFound, match="did you mean 'simulated-teacher'"),
+        ):
             teacher.ask("Hello")
 
 
@@ -120,7 +146,17 @@ def test_keys_appear_nowhere(tmp_path, caplog, capfd):
         broken = OpenAIChat(server.model, url, api_key=SECRET, temperature=0.3)
         with pytest.raises(Unauthorized) as caught:
             mm.Pipeline(source, Distill(broken)).run(tmp_path / "runs" / "b")
-    shown = "".join([repr(teacher), str(teacher), repr(mm.Pipeline(source, Distill(teacher))), str(caught.value), repr(run), caplog.text, *capfd.readouterr()])
+    shown = "".join(
+        [
+            repr(teacher),
+            str(teacher),
+            repr(mm.Pipeline(source, Distill(teacher))),
+            str(caught.value),
+            repr(run),
+            caplog.text,
+            *capfd.readouterr(),
+        ]
+    )
     written = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     for secret in (SECRET, "password-77"):
         assert secret not in shown
@@ -137,8 +173,10 @@ def test_keys_from_the_environment_go_only_where_they_belong(monkeypatch):
 
 def test_reasoning_is_kept(tmp_path):
     for field in ("reasoning", "reasoning_content"):
-        with SimulatedTeacher(questions(1), reasoning_field=field, slips=0, cut_off=0, accuracy=1.0) as server, \
-                chat(server, tmp_path / field) as teacher:
+        with (
+            SimulatedTeacher(questions(1), reasoning_field=field, slips=0, cut_off=0, accuracy=1.0) as server,
+            chat(server, tmp_path / field) as teacher,
+        ):
             answer = teacher.ask("What is 0 + 0?")
         assert answer.text == "<answer>0</answer>"
         assert answer.reasoning
@@ -154,11 +192,23 @@ def test_settings_are_sent(tmp_path):
             seen.append(json.loads(await request.read()))
             return await super()._chat(request)
 
-    with Listening([]) as server, chat(server, tmp_path, temperature=0.7, extra_body={"top_k": 20}, stop=["\n\n"]) as teacher:
+    with (
+        Listening([]) as server,
+        chat(server, tmp_path, temperature=0.7, extra_body={"top_k": 20}, stop=["\n\n"]) as teacher,
+    ):
         teacher.answers([ChatRequest("s", "a", sample_index=i) for i in range(3)])
     body = seen[0]
-    assert {k: body[k] for k in ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "top_k", "stop")} == {
-        "temperature": 0.7, "top_p": 1.0, "max_tokens": 16_384, "presence_penalty": 0.0, "frequency_penalty": 0.0, "top_k": 20, "stop": ["\n\n"],
+    assert {
+        k: body[k]
+        for k in ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "top_k", "stop")
+    } == {
+        "temperature": 0.7,
+        "top_p": 1.0,
+        "max_tokens": 16_384,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "top_k": 20,
+        "stop": ["\n\n"],
     }
     assert len({b["seed"] for b in seen}) == 3
 
@@ -179,7 +229,10 @@ def test_pictures_stand_where_their_tags_are(tmp_path):
 
 
 def test_slow_answers_hold_up_nothing(tmp_path):
-    with SimulatedTeacher(questions(300), faults=Faults(slow=0.03, slow_s=2.0)) as server, chat(server, tmp_path, concurrency=20) as teacher:
+    with (
+        SimulatedTeacher(questions(300), faults=Faults(slow=0.03, slow_s=2.0)) as server,
+        chat(server, tmp_path, concurrency=20) as teacher,
+    ):
         begin = time.monotonic()
         teacher.answers(requests(300))
         assert time.monotonic() - begin < 5.5
@@ -220,7 +273,9 @@ def test_many_teachers_in_one_process(tmp_path):
 def test_the_store_is_read_together_and_written_apart(tmp_path):
     one, two = AnswerStore(tmp_path), AnswerStore(tmp_path)
     assert one.path != two.path
-    body = json.dumps({"choices": [{"message": {"content": "4"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}}).encode()
+    body = json.dumps(
+        {"choices": [{"message": {"content": "4"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}}
+    ).encode()
     answer = Answer("4", None, "stop", 0, 7, b"k" * 32)
     done = threading.Event()
     one.put(answer, 100, body, lambda error: done.set())
@@ -240,7 +295,9 @@ def test_merging_stores_is_copying_files(tmp_path):
 
     with SimulatedTeacher(questions(10)) as server:
         for name in ("a", "b"):
-            with OpenAIChat(server.model, server.base_url, store=tmp_path / name, temperature=0.1 if name == "a" else 0.2) as teacher:
+            with OpenAIChat(
+                server.model, server.base_url, store=tmp_path / name, temperature=0.1 if name == "a" else 0.2
+            ) as teacher:
                 teacher.answers(requests(10))
         shutil.copy(tmp_path / "b" / "answers-0000.sqlite", tmp_path / "a" / "answers-from-b.sqlite")
         for temperature in (0.1, 0.2):
@@ -267,11 +324,14 @@ def test_recorded_teacher(tmp_path):
         RecordedTeacher(rows, [{"id": "other", "response": "x"}])
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_users_own_client(tmp_path):
     openai = pytest.importorskip("openai")
     with SimulatedTeacher(questions(5), api_key="key") as server:
         client = openai.AsyncOpenAI(base_url=server.base_url, api_key="key")
-        with OpenAIChat(server.model, server.base_url, client=client, store=tmp_path, extra_body={"top_k": 3}) as teacher:
+        with OpenAIChat(
+            server.model, server.base_url, client=client, store=tmp_path, extra_body={"top_k": 3}
+        ) as teacher:
             assert all(isinstance(a, Answer) for a in teacher.answers(requests(5)))
         assert server.num_requests == 5
 
@@ -279,7 +339,10 @@ def test_a_users_own_client(tmp_path):
 def test_rates_of_the_simulated_teacher(tmp_path):
     from mmcurate.verify import Verdict, grade
 
-    with SimulatedTeacher(questions(400), accuracy=0.6, slips=0.2, cut_off=0.1) as server, chat(server, tmp_path) as teacher:
+    with (
+        SimulatedTeacher(questions(400), accuracy=0.6, slips=0.2, cut_off=0.1) as server,
+        chat(server, tmp_path) as teacher,
+    ):
         answers = teacher.answers(requests(400, 2))
     verdicts = [grade(a.text, str(2 * (i // 2))).verdict for i, a in enumerate(answers)]
     assert abs(sum(a.finish_reason == "length" for a in answers) / 800 - 0.1) < 0.04

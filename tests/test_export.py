@@ -21,7 +21,9 @@ from tests.conftest import picture, write_jsonl
 def run(source, folder, teacher=None, **settings):
     with SimulatedTeacher(source, **settings) as server:
         chat = OpenAIChat(server.model, server.base_url)
-        return mm.Pipeline(source, Distill(chat, num_responses=8), Verify(workers=1), mm.Filter("verdict = 'correct'", of="responses")).run(folder)
+        return mm.Pipeline(
+            source, Distill(chat, num_responses=8), Verify(workers=1), mm.Filter("verdict = 'correct'", of="responses")
+        ).run(folder)
 
 
 def test_rows_say_where_they_come_from(tmp_path):
@@ -30,7 +32,12 @@ def test_rows_say_where_they_come_from(tmp_path):
     row = final[0]
     assert row["question_id"] == "procedural-0-000000"
     assert row["id"].startswith("procedural-0-000000#")
-    assert (row["source"], row["licence"], row["teacher"], row["verdict"]) == ("procedural", "Apache-2.0", "simulated-teacher", "correct")
+    assert (row["source"], row["licence"], row["teacher"], row["verdict"]) == (
+        "procedural",
+        "Apache-2.0",
+        "simulated-teacher",
+        "correct",
+    )
     assert row["prompt"][0] == {"role": "system", "content": SYSTEM_PROMPT}
     assert row["prompt"][1]["content"].count("<image>") == len(row["images"]) == 1
     assert 0 < row["pass_rate"] <= 1
@@ -42,9 +49,15 @@ def test_rows_say_where_they_come_from(tmp_path):
 def test_a_picture_is_stored_once(tmp_path):
     made = run(Procedural(60), tmp_path / "runs" / "a")
     final = to_sft(made)
-    unique = {p["path"] for r in final.cast_column("images", datasets.List(datasets.Image(decode=False))) for p in r["images"]}
+    unique = {
+        p["path"] for r in final.cast_column("images", datasets.List(datasets.Image(decode=False))) for p in r["images"]
+    }
     assert len(final) > 3 * len(unique)
-    whole = {f.stat().st_ino: f.stat().st_size for f in made.path.rglob("*") if f.is_file() and f.parent.parent.name == "images"}
+    whole = {
+        f.stat().st_ino: f.stat().st_size
+        for f in made.path.rglob("*")
+        if f.is_file() and f.parent.parent.name == "images"
+    }
     pictures = sum(len(r["images"][0]) for r in Procedural(60))
     assert sum(whole.values()) <= 1.1 * pictures
     in_final = sum(f.stat().st_size for f in (made.path / "final" / "images").rglob("*") if f.is_file())
@@ -57,8 +70,12 @@ def test_odd_pictures_come_as_the_teacher_saw_them(tmp_path):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
     files = {
-        "sixteen.png": out.getvalue(), "clear.png": picture((0, 0, 0, 0), mode="RGBA"), "cmyk.jpg": picture((0, 255, 255, 0), mode="CMYK", kind="JPEG"),
-        "turned.jpg": picture(size=(40, 20), kind="JPEG", exif=exif), "palette.png": picture("black", mode="P"), "plain.png": picture("blue"),
+        "sixteen.png": out.getvalue(),
+        "clear.png": picture((0, 0, 0, 0), mode="RGBA"),
+        "cmyk.jpg": picture((0, 255, 255, 0), mode="CMYK", kind="JPEG"),
+        "turned.jpg": picture(size=(40, 20), kind="JPEG", exif=exif),
+        "palette.png": picture("black", mode="P"),
+        "plain.png": picture("blue"),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)

@@ -23,13 +23,32 @@ def rows(tmp_path_factory):
     rows = []
     for i in range(NUMBER):
         (folder / f"{i % 40}.png").write_bytes(picture((i % 40, 9, 9)))
-        rows.append({"id": f"q{i}", "question": f"What is {i} + {i}?", "answer": str(2 * i), "images": [f"{i % 40}.png"] * (i % 3)})
+        rows.append(
+            {
+                "id": f"q{i}",
+                "question": f"What is {i} + {i}?",
+                "answer": str(2 * i),
+                "images": [f"{i % 40}.png"] * (i % 3),
+            }
+        )
     return write_jsonl(folder / "q.jsonl", rows)
 
 
 def command(rows, server, out):
-    return [sys.executable, str(RECIPE), "--questions", str(rows), "--base-url", server.base_url, "--model", server.model,
-            "--num-responses", str(EACH), "--out", str(out)]
+    return [
+        sys.executable,
+        str(RECIPE),
+        "--questions",
+        str(rows),
+        "--base-url",
+        server.base_url,
+        "--model",
+        server.model,
+        "--num-responses",
+        str(EACH),
+        "--out",
+        str(out),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +89,9 @@ def test_kill_at_twenty_moments(rows, wanted, tmp_path):
 @pytest.mark.parametrize("after_s", [1.5, 3.5])
 def test_a_stop_is_clean_and_quick(rows, wanted, tmp_path, sent, after_s):
     with SimulatedTeacher(Files(rows), faults=Faults(latency_s=1.0, slow=0.05, slow_s=60)) as server:
-        process = subprocess.Popen(command(rows, server, tmp_path / "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command(rows, server, tmp_path / "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         time.sleep(after_s)
         begin = time.monotonic()
         process.send_signal(sent)
@@ -88,7 +109,9 @@ def test_a_stop_is_clean_and_quick(rows, wanted, tmp_path, sent, after_s):
 def test_the_endpoint_goes_and_comes_back(rows, wanted, tmp_path):
     server = SimulatedTeacher(Files(rows), faults=Faults(latency_s=0.5))
     server.start()
-    process = subprocess.Popen(command(rows, server, tmp_path / "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(rows, server, tmp_path / "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while server.num_requests < 100:
         time.sleep(0.02)
         assert process.poll() is None

@@ -1,5 +1,6 @@
 """What is asked again, verified again, written again, and what isn't."""
 
+import itertools
 import shutil
 from collections import Counter
 from typing import ClassVar
@@ -37,9 +38,15 @@ def chat(teacher, **more):
 
 
 def pipeline(source, teacher, *more, **settings):
-    return mm.Pipeline(source, ExactDedup(), mm.Filter("duplicate_of is null"), *more,
-                       Distill(chat(teacher, **settings), num_responses=2), Verify(workers=1),
-                       mm.Filter("verdict = 'correct'", of="responses"))
+    return mm.Pipeline(
+        source,
+        ExactDedup(),
+        mm.Filter("duplicate_of is null"),
+        *more,
+        Distill(chat(teacher, **settings), num_responses=2),
+        Verify(workers=1),
+        mm.Filter("verdict = 'correct'", of="responses"),
+    )
 
 
 def files(run, *steps):
@@ -69,7 +76,9 @@ def test_what_costs_and_what_does_not(source, teacher, tmp_path):
     first = pipeline(source, teacher).run(out)
     before = files(first, "distill", "verify")
 
-    run, number = asked(teacher, lambda: pipeline(source, teacher, mm.Filter("length(question) > 0", name="harmless")).run(out))
+    run, number = asked(
+        teacher, lambda: pipeline(source, teacher, mm.Filter("length(question) > 0", name="harmless")).run(out)
+    )
     assert (number, files(run, "distill", "verify")) == (0, before), "a step that drops nothing"
 
     late = pipeline(source, teacher).replace("filter_2", mm.Filter("verdict <> 'incorrect'", of="responses"))
@@ -105,7 +114,9 @@ def test_another_url_costs_nothing_and_another_revision_everything(source, teach
 def test_another_system_prompt(source, teacher, tmp_path):
     out = tmp_path / "runs" / "a"
     pipeline(source, teacher).run(out)
-    other = pipeline(source, teacher).replace("distill", Distill(chat(teacher), num_responses=2, system_prompt="Answer in <answer>."))
+    other = pipeline(source, teacher).replace(
+        "distill", Distill(chat(teacher), num_responses=2, system_prompt="Answer in <answer>.")
+    )
     assert asked(teacher, lambda: other.run(out))[1] == 2 * NUMBER
 
 
@@ -135,10 +146,13 @@ def test_one_question_more_and_one_edited(source, teacher, tmp_path):
 def test_two_teachers(source, teacher, tmp_path):
     with SimulatedTeacher(questions(NUMBER), model="second", seed=1) as second:
         made = mm.Pipeline(
-            source, Distill(chat(teacher), num_responses=1, name="first"), Distill(OpenAIChat("second", second.base_url), num_responses=2, name="second"),
+            source,
+            Distill(chat(teacher), num_responses=1, name="first"),
+            Distill(OpenAIChat("second", second.base_url), num_responses=2, name="second"),
             Verify(name="check_first", inputs={"responses": "first.responses"}, workers=1),
             Verify(name="check_second", inputs={"responses": "second.responses"}, workers=1),
-            mm.Filter("verdict = 'correct'", of="first.responses"), mm.Filter("verdict = 'correct'", of="second.responses"),
+            mm.Filter("verdict = 'correct'", of="first.responses"),
+            mm.Filter("verdict = 'correct'", of="second.responses"),
         )
         run = made.run(tmp_path / "run")
         rows = to_sft(run)
@@ -161,7 +175,10 @@ def test_a_moved_run_opens(source, teacher, tmp_path):
     assert shown
     assert shown[0]["images"][0].size[0] > 100
     assert all(row["images"][0].size for row in to_sft(moved) if row["images"])
-    assert "dropped by filter_2" in str(moved.explain(moved.dataset()["id"][0])) or moved.explain(moved.dataset()["id"][0]).kept
+    assert (
+        "dropped by filter_2" in str(moved.explain(moved.dataset()["id"][0]))
+        or moved.explain(moved.dataset()["id"][0]).kept
+    )
     assert moved.report().path.exists()
     assert len(moved.sample(3)) == 3
 
@@ -228,7 +245,9 @@ class CountWords(Step):
     factor: int = 1
 
     def __call__(self, table):
-        return pa.table({"num_words": pa.array([self.factor * len(q.split()) for q in table["question"].to_pylist()], pa.int32())})
+        return pa.table(
+            {"num_words": pa.array([self.factor * len(q.split()) for q in table["question"].to_pylist()], pa.int32())}
+        )
 
 
 def test_a_step_of_ones_own(source, tmp_path):
@@ -245,8 +264,13 @@ def test_a_step_that_loses_rows_is_caught(source, tmp_path):
 def test_rows_and_traces_dropped_together(source, teacher, tmp_path):
     """Row drops and trace drops between the same steps keep every verdict beside its response."""
     run = mm.Pipeline(
-        source, Distill(chat(teacher), num_responses=3), mm.Filter("sample_index <> 1", of="responses"), mm.Filter("id not like '%7'"),
-        Verify(workers=1), mm.Filter("verdict = 'correct'", of="responses"), mm.AtMost(1, of="responses", order="-sample_index"),
+        source,
+        Distill(chat(teacher), num_responses=3),
+        mm.Filter("sample_index <> 1", of="responses"),
+        mm.Filter("id not like '%7'"),
+        Verify(workers=1),
+        mm.Filter("verdict = 'correct'", of="responses"),
+        mm.AtMost(1, of="responses", order="-sample_index"),
         mm.AtMost(100, order="length(question), id"),
     ).run(tmp_path / "run")
     assert len(run.dataset()) == 100
@@ -265,7 +289,7 @@ def test_rows_and_traces_dropped_together(source, teacher, tmp_path):
     assert lines[-1].num_out == kept
     for line in [*lines, *run.funnel().rows]:
         assert line.num_in == line.num_out + sum(line.dropped.values())
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in itertools.pairwise(lines):
         assert before.num_out == after.num_in
 
 

@@ -49,6 +49,7 @@ class Endpoint:
         self.model, self.where, self.max_retries = model, where, max_retries
         self.say, self._scrub = say, scrub
         self.num_retries = 0
+        self._answered = False
         self._limiter = Limiter(concurrency)
         self._probe: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,25 +74,39 @@ class Endpoint:
             Unauthorized: the key was refused.
             ModelNotFound: the server has other models.
         """
-        try:
-            reply: Reply = self._run(self._transport.models())
-        except EndpointDown as error:
-            raise EndpointDown(
-                f"cannot reach {self.where}: {self._scrub(str(error))}; is the server up, and is the URL right "
-                "(it ends in /v1 for most servers)?"
-            ) from None
+        reply: Reply = self._run(self._models())
         if reply.status in (401, 403):
             raise Unauthorized(f"{self.where} refused the key (HTTP {reply.status}); pass api_key=")
-        if reply.status != 200:
+        if reply.status in (404, 405, 501):
             return {}  # some endpoints have no list of models
         try:
             models = {m["id"]: m for m in json.loads(reply.body)["data"]}
         except (ValueError, KeyError, TypeError):
-            return {}
+            # Not the same as no list: without the revision every key would change, and all be paid for again.
+            said = self._scrub(_message(reply.body))
+            raise EndpointDown(
+                f"{self.where}/models answers HTTP {reply.status} and no list of models: {said}"
+            ) from None
         if self.model not in models:
             hint = did_you_mean(self.model, models)
             raise ModelNotFound(f"{self.where} doesn't serve the model {self.model!r}{hint}")
         return {k: str(v) for k, v in models[self.model].items() if k in ("root", "revision", "digest", "parent") and v}
+
+    async def _models(self) -> Reply:
+        """Asks for the list of models, some times where the answer is an error that may pass."""
+        reply = Reply(0, None, b"")
+        for attempt in range(4):
+            await asyncio.sleep(0.3 * attempt**2)
+            try:
+                reply = await self._transport.models()
+            except EndpointDown as error:
+                raise EndpointDown(
+                    f"cannot reach {self.where}: {self._scrub(str(error))}; is the server up, and is the URL right "
+                    "(it ends in /v1 for most servers)?"
+                ) from None
+            if reply.status < 500 and reply.status != 429:
+                break
+        return reply
 
     def submit(
         self,
@@ -148,6 +163,7 @@ class Endpoint:
                 try:
                     answer = parse(reply.body, key, stored=False)
                     self._limiter.succeeded()
+                    self._answered = True
                     return answer, reply.body
                 except ValueError as error:
                     reason = self._scrub(str(error))
@@ -172,8 +188,10 @@ class Endpoint:
     def _refusal(self, reply: Reply) -> Failure | None:
         """Returns the failure that a status means for this request, raises what it means for all, or None to retry."""
         said = self._scrub(_message(reply.body))
-        if reply.status in (401, 403):
+        if reply.status == 401 or (reply.status == 403 and not self._answered):
             raise Unauthorized(f"{self.where} refused the key (HTTP {reply.status}): {said}")
+        if reply.status == 402:
+            raise ChatError(f"{self.where}: the account is out of credit (HTTP 402): {said}")
         if reply.status == 404:
             raise ModelNotFound(f"{self.where} has no chat completions for the model {self.model!r}: {said}")
         if reply.status == 429 and "insufficient_quota" in said:

@@ -22,7 +22,7 @@ from mmcurate.chat.endpoint import Endpoint
 from mmcurate.chat.request import Answer, ChatRequest, Failure, seed
 from mmcurate.chat.store import AnswerStore, shared
 from mmcurate.chat.transport import AiohttpTransport, ClientTransport, Transport
-from mmcurate.errors import RequestFailed, SettingsError
+from mmcurate.errors import RequestFailed, SettingsError, Stopped
 from mmcurate.step import Runtime, digest, settings
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class OpenAIChat:
         timeout_s: for one answer.
         max_retries: how often a request is sent again after an error that isn't the endpoint's.
         store: the folder of the answer store; a run sets it, else it lies in the user's cache.
-        client: an `openai.AsyncOpenAI` to send through, for what needs one (Azure, for example).
+        make_client: makes an `openai.AsyncOpenAI` to send through, for what needs one (Azure, for example):
+            `make_client=lambda: openai.AsyncAzureOpenAI(...)`.
     """
 
     model: str
@@ -64,17 +65,25 @@ class OpenAIChat:
     timeout_s: Annotated[float, Runtime] = 3600.0
     max_retries: Annotated[int, Runtime] = pydantic.Field(default=6, ge=0)
     store: Annotated[str | Path | None, Runtime] = None
-    client: Annotated[Any, Runtime] = None
+    make_client: Annotated[Callable[[], Any] | None, Runtime] = None
 
     uses_http: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise SettingsError(f"OpenAIChat: base_url = {self.base_url!r} must look like http://host:8000/v1")
+            shown = re.sub(r"//[^/@]*@", "//***@", self.base_url.partition("?")[0])
+            raise SettingsError(f"OpenAIChat: base_url = {shown!r} must look like http://host:8000/v1")
         live = _Live()
         object.__setattr__(self, "_live", live)
         weakref.finalize(self, live.close)
+
+    def __repr__(self) -> str:
+        shown = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("api_key", "base_url")
+        }
+        given = [f"{n}={v!r}" for n, v in shown.items() if n != "model" and v not in (None, (), {})]
+        return f"OpenAIChat({self.model!r}, {self.where()!r}, {', '.join(given)})"
 
     def where(self) -> str:
         """Returns the URL without a user's name, password or query."""
@@ -85,7 +94,7 @@ class OpenAIChat:
 
     def _key(self) -> str:
         if self.api_key is not None:
-            return self.api_key.get_secret_value()
+            return self.api_key.get_secret_value()  # an empty one means none
         openai = (urlsplit(self.base_url).hostname or "").endswith("openai.com")
         return os.environ.get("MMCURATE_API_KEY") or (os.environ.get("OPENAI_API_KEY", "") if openai else "")
 
@@ -112,8 +121,8 @@ class OpenAIChat:
             return live.endpoint
 
     def _transport(self) -> Transport:
-        if self.client is not None:
-            return ClientTransport(self.client, self.timeout_s)
+        if self.make_client is not None:
+            return ClientTransport(self.make_client(), self.timeout_s)
         return AiohttpTransport(self.base_url, self._key(), self.timeout_s, self.concurrency + 8)
 
     def identity(self) -> dict[str, Any]:
@@ -196,17 +205,18 @@ class OpenAIChat:
                 if len(waiting) == 1:
                     mine[key] = requests[i]
         # Looked up only now: what another thread asked is either still in flight or already stored.
-        stored = store.get(mine, self.max_tokens)
-        for key, request in mine.items():
-            if key in stored:
-                self._tell(key, stored[key])
-                continue
-            endpoint.submit(
-                functools.partial(self._payload, request),
-                key,
-                bool(request.images),
-                functools.partial(self._came, store, key),
-            )
+        try:
+            stored = store.get(mine, self.max_tokens)
+            for key, request in mine.items():
+                if key in stored:
+                    self._tell(key, stored[key])
+                else:
+                    payload, came = functools.partial(self._payload, request), functools.partial(self._came, store, key)
+                    endpoint.submit(payload, key, bool(request.images), came)
+        except BaseException as error:
+            for key in mine:
+                self._tell(key, error)
+            raise
         return batch.wait()
 
     def _came(self, store: AnswerStore, key: bytes, result: Answer | Failure | BaseException, body: bytes) -> None:
@@ -304,6 +314,11 @@ class _Live:
         """Closes the endpoint, then the store, so that no answer comes after the store is gone."""
         if self.endpoint is not None:
             self.endpoint.close()
+        with self.guard:
+            waiting = [w for one in self.in_flight.values() for w in one]
+            self.in_flight.clear()
+        for batch, i in waiting:
+            batch.put(i, Stopped("the teacher was closed"))
         if self.store is not None:
             shared.give_back(self.store)
         self.endpoint, self.store, self.identity = None, None, None

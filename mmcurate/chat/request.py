@@ -109,18 +109,29 @@ def parse(body: bytes, key: bytes, *, stored: bool) -> Answer:
         choice = data["choices"][0]
         message = choice["message"]
         usage = data.get("usage") or {}
-        content = message.get("content")
-        if not isinstance(content, str | None):
-            raise TypeError(f"content is {type(content).__name__}")
+        reasoning = message.get("reasoning") or message.get("reasoning_content") or None
         return Answer(
-            text=content or "",
-            reasoning=message.get("reasoning") or message.get("reasoning_content") or None,
-            finish_reason=choice.get("finish_reason") or "",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            num_tokens=int(usage.get("completion_tokens") or 0),
+            text=_text(message.get("content")),
+            reasoning=None if reasoning is None else _text(reasoning),
+            finish_reason=_text(choice.get("finish_reason")),
+            prompt_tokens=_count(usage.get("prompt_tokens")),
+            num_tokens=_count(usage.get("completion_tokens")),
             key=key,
             stored=stored,
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         start = body[:120].decode("utf-8", "replace")
         raise ValueError(f"not a chat completion ({type(error).__name__}: {error}): {start!r}") from None
+
+
+def _text(value: Any) -> str:
+    """Returns a message's text; some servers send it as a list of parts."""
+    if isinstance(value, list):
+        value = "".join(part.get("text") or "" for part in value)
+    if not isinstance(value, str | None):
+        raise TypeError(f"a text is {type(value).__name__}")
+    return (value or "").encode("utf-8", "replace").decode()
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) and 0 <= value < 1 << 31 else 0

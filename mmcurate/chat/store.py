@@ -103,8 +103,9 @@ class AnswerStore:
                 part = missing[start : start + 500]
                 rows = connection.execute(
                     f"SELECT key, body FROM answers WHERE key IN ({','.join('?' * len(part))}) AND (max_tokens = ? "
-                    "OR (finish_reason != 'length' AND num_tokens > 0 AND num_tokens <= ?)) ORDER BY key, max_tokens",
-                    [*part, max_tokens, max_tokens],
+                    "OR (finish_reason NOT IN ('length', '') AND (max_tokens <= ? OR num_tokens BETWEEN 1 AND ?))) "
+                    "ORDER BY key, max_tokens",
+                    [*part, max_tokens, max_tokens, max_tokens],
                 )
                 for key, body in rows:
                     found.setdefault(bytes(key), parse(zlib.decompress(body), bytes(key), stored=True))
@@ -141,7 +142,7 @@ class AnswerStore:
                     "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", [r for r, _ in group]
                 )
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except Exception as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 full = "full" in str(error)

@@ -7,6 +7,7 @@ import json
 import resource
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 from mmcurate.errors import EndpointDown
 
@@ -48,7 +49,9 @@ def _allow_open_files(number: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < number:
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (number if hard == resource.RLIM_INFINITY else min(number, hard), hard))
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (number if hard == resource.RLIM_INFINITY else min(number, hard), hard)
+            )
 
 
 class AiohttpTransport:
@@ -61,6 +64,8 @@ class AiohttpTransport:
         _allow_open_files(connections + 512)
         headers = {"Content-Type": "application/json"}
         if api_key:
+            url = urlsplit(self._base)  # a key and a user's name exclude each other
+            self._base = urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
             headers["Authorization"] = f"Bearer {api_key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
@@ -95,9 +100,10 @@ class AiohttpTransport:
 
 
 class ClientTransport:
-    """A client that the user brings: an `openai.AsyncOpenAI`, or what looks like one (Azure's, for example)."""
+    """A client of the user's own: an `openai.AsyncOpenAI`, or what looks like one (Azure's, for example)."""
 
     def __init__(self, client: Any, timeout_s: float) -> None:
+        self._owned = client
         self._client = client.with_options(max_retries=0, timeout=timeout_s)
 
     async def _call(self, function: Any, **arguments: Any) -> Reply:
@@ -133,4 +139,4 @@ class ClientTransport:
         return await self._call(create, **known_payload, extra_body=extra or None)
 
     async def close(self) -> None:
-        """Leaves the client to the user."""
+        await self._owned.close()

@@ -61,13 +61,17 @@ class ExactDedup(Step):
 
     def __call__(self, table: pa.Table) -> pa.Table:
         columns = [table[name].to_pylist() for name in ("id", "question_key", "gold_key", "options_key")]
-        by_gold: dict[tuple[str, str | None], str] = {}
+        by_key: dict[tuple[str, ...], str] = {}
         by_options: dict[tuple[str, str], str] = {}
         duplicates: list[str | None] = []
         conflicts: list[str | None] = []
         for name, question, gold, options in zip(*columns, strict=True):
-            first = by_gold.setdefault((question, gold), name)
+            if gold is None:  # without a gold, other options may make another question
+                key: tuple[str, ...] = (question, "", options)
+            else:
+                key = (question, gold)
+            first = by_key.setdefault(key, name)
             duplicates.append(None if first == name else first)
-            rival = by_options.setdefault((question, options), name)
+            rival = name if gold is None else by_options.setdefault((question, options), name)
             conflicts.append(None if first != name or rival == name else rival)
         return pa.table({"duplicate_of": duplicates, "conflicts_with": conflicts}, schema=self.provides)

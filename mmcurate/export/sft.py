@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from mmcurate import pictures, prompts
 from mmcurate.columns import ROW_NUMBER, durable_write, write_json, write_table
-from mmcurate.errors import RunFolderError
+from mmcurate.errors import RunError, RunFolderError
 from mmcurate.run import Run
 from mmcurate.state import DROPS, ROWS, Entry, Ref, State
 from mmcurate.step import digest
+from mmcurate.verify.extract import extract
 
 _CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
 _PICTURES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
@@ -64,7 +65,7 @@ def to_sft(run: Run, out: str | Path | None = None) -> Any:
     out = Path(out).expanduser().resolve() if out else run.path / "final"
     state = run.state()
     lists = state.lists()
-    key = digest([_VERSION, str(out), str(run.path), [e.files for e in run.entries]])
+    key = digest([_VERSION, str(out), str(run.path), run.content()])
     if _about(out).get("key") != key or not run.exports:
         _write(run, state, lists, out, key)
     return load(out)
@@ -177,9 +178,10 @@ def _shard(
     kept_rows = np.zeros(len(alive), bool)
     out: list[list[dict[str, Any]]] = [[] for _ in rows]
     dropped: dict[str, pa.Table] = {}
+    system: dict[str | None, str] = {None: prompts.SYSTEM_PROMPT}
+    system.update(run.prompts())
     for ref in lists:
         traces = _traces(state, ref, shard)
-        system = run_prompts(run, ref)
         bad: list[tuple[int, int, str]] = []
         for i, (row, mine) in enumerate(zip(rows, traces, strict=True)):
             prompt = None
@@ -187,19 +189,25 @@ def _shard(
                 if grade is not None and grade["verdict"] != "correct":
                     bad.append((int(alive[i]), index, f"verdict: {grade['verdict']}"))
                     continue
+                answer = grade["extracted"] if grade is not None else _own_answer(response)
+                if answer is None:
+                    bad.append((int(alive[i]), index, "not checked, and it gives no answer to put into the format"))
+                    continue
+                if response["prompt_id"] not in system:
+                    raise RunError(
+                        f"{run.path}: no step knows the system prompt {response['prompt_id']!r} of {row['id']!r}"
+                    )
                 if prompt is None:
                     text, order = prompts.user_text(row["question"], row["options"], len(row["images"]))
                     pictures_ = [shown.show(row["images"][j]) for j in order]
                     prompt = text
-                said, changed = prompts.completion(
-                    response["text"] or "", response["reasoning"], (grade or {}).get("extracted") or row["answer"] or ""
-                )
+                said, changed = prompts.completion(response["text"] or "", response["reasoning"], answer)
                 kept_rows[i] = True
                 out[i].append(
                     {
                         "id": response["trace_id"] or f"{row['id']}#{index}",
                         "prompt": [
-                            {"role": "system", "content": system.get(response["prompt_id"], prompts.SYSTEM_PROMPT)},
+                            {"role": "system", "content": system[response["prompt_id"]]},
                             {"role": "user", "content": prompt},
                         ],
                         "completion": [{"role": "assistant", "content": said}],
@@ -224,10 +232,11 @@ def _shard(
     return [row for part in out for row in part], dropped
 
 
-def run_prompts(run: Run, responses: Ref) -> dict[str, str]:
-    """Returns the system prompts behind a list of responses, by their ids."""
-    about: dict[str, str] = next((e.about.get("prompts", {}) for e in run.entries if e.name == responses.step), {})
-    return about
+def _own_answer(response: dict[str, Any]) -> str | None:
+    """Returns the answer that a trace gives that nobody checked; never the gold."""
+    text = response["text"] or ""
+    found = extract(text)
+    return found.text if found else ("" if prompts.is_strict(text) else None)
 
 
 def _traces(
@@ -239,6 +248,8 @@ def _traces(
     grades = state.read(Ref(graders[-1], "verdicts"), shard).to_pylist() if graders else [None] * len(responses)
     rated = bool(graders) and "pass_rate" in state.entries[graders[-1]].columns
     rates = state.read(Ref(graders[-1], "pass_rate"), shard).to_pylist() if rated else [None] * len(responses)
+    if not rated and ref.step == ROWS:  # a finished run that was mixed in brings its own
+        rates = [json.loads(m or "{}").get("pass_rate") for m in state.read(Ref(ROWS, "metadata"), shard).to_pylist()]
     mask, position, out = state.mask(str(ref), shard), 0, []
     for mine, graded, rate in zip(responses, grades, rates, strict=True):
         kept = []

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmcurate.columns import ROW_NUMBER, read_table
 from mmcurate.errors import RunError, did_you_mean
-from mmcurate.state import ROWS, Entry
+from mmcurate.state import ROWS, Entry, lengths
 
 
 @dataclass
@@ -60,7 +61,7 @@ def explain(root: Path, entries: list[Entry], wanted: str) -> Explanation:
     Raises:
         RunError: no question or trace of the run has that id.
     """
-    found = _find(root, entries[0], wanted) or _find(root, entries[0], wanted.rpartition("#")[0])
+    found = _find(root, entries[0], wanted) or _find_trace(root, entries, wanted)
     if not found:
         raise RunError(
             f"no question or trace of this run has the id {wanted!r}{did_you_mean(wanted, _some_ids(root, entries[0]))}"
@@ -85,6 +86,20 @@ def _find(root: Path, rows: Entry, wanted: str) -> list[tuple[int, int]]:
         ids = read_table(root / file, ["id"])["id"]
         out += [(shard, int(i.as_py())) for i in pc.indices_nonzero(pc.equal(ids, wanted))]
     return out
+
+
+def _find_trace(root: Path, entries: list[Entry], wanted: str) -> list[tuple[int, int]]:
+    """Returns where the question of a trace, or of an answer that never came, lies."""
+    for entry in entries:
+        for shard, file in enumerate(entry.files if "responses" in entry.columns else ()):
+            table = read_table(root / file)
+            lists = table["responses"].combine_chunks()
+            ids = lists.flatten().field("trace_id")
+            at = pc.index(ids, wanted).as_py()
+            if at >= 0:
+                row = int(np.searchsorted(np.cumsum(lengths(lists)), at, side="right"))
+                return [(shard, row if entry.name == ROWS else table[ROW_NUMBER][row].as_py())]
+    return _find(root, entries[0], wanted.rpartition("#")[0])
 
 
 def _some_ids(root: Path, rows: Entry) -> list[str]:

@@ -67,8 +67,13 @@ def funnel(root: Any, entries: list[Entry]) -> Funnel:
     traces: dict[str, list[Line]] = {}
     own = Ref(ROWS, "responses")
     if own in state.lists():
-        count = sum(_count(state, own, s) for s in range(state.num_shards))
-        traces[str(own)] = [Line("source", count, count)]
+        count = _counts(state, str(own))
+        brought = sum(
+            int(lengths(read_table(state.path(ROWS, s), ["responses"])["responses"].combine_chunks()).sum())
+            for s in range(state.num_shards)
+        )
+        gone = {"their question can't be used": brought - count} if brought > count else {}
+        traces[str(own)] = [Line("source", brought, count, gone)]
     for entry in entries[1:]:
         if entry.kind == "columns":
             state.entries[entry.name] = entry

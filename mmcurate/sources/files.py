@@ -65,9 +65,8 @@ class Files(Source):
         row.setdefault("source", self.name)
         if self.licence:
             row.setdefault("licence", self.licence)
-        for column in ("images", "options"):
-            if isinstance(row.get(column), str):
-                row[column] = _listed(row[column])
+        if isinstance(row.get("images"), str):
+            row["images"] = _listed(row["images"])
         images = row.get("images")
         if images is not None and not isinstance(images, (list, tuple)):
             images = [images]
@@ -76,7 +75,7 @@ class Files(Source):
 
 
 def _listed(text: str) -> list[str]:
-    """Returns a CSV cell as a list: a JSON array, or one value."""
+    """Returns a CSV cell as a list of paths: a JSON array, or one path."""
     if text.lstrip().startswith("["):
         try:
             value = json.loads(text)

@@ -68,6 +68,10 @@ class Mix(Source):
                 }
             seen |= mine
 
+    def prompts(self) -> dict[str, str]:
+        """Returns the system prompts behind the responses that finished runs bring, by their ids."""
+        return {k: v for part in self.parts if hasattr(part, "prompts") for k, v in part.prompts().items()}
+
     def fingerprint(self) -> str | None:
         """Returns a digest of the parts and settings, or None where a part has none."""
         parts = [part.fingerprint() for part in self.parts]

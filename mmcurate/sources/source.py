@@ -96,8 +96,11 @@ def rename(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]
         ours = taken.get(key, key if key in COLUMNS else _ALIASES.get(key, key))
         if ours in columns and key != columns[ours]:
             ours = f"{key}_"  # another column has that name by setting: this one is metadata
-        if ours not in out or out[ours] is None:
-            out[ours] = value
+        if ours in out and out[ours] is not None and ours != key and key not in taken:
+            ours = key  # the exact name was there already: this one is metadata
+        elif ours in out and out[ours] is not None and value is not None:
+            out[f"{ours}_"] = out[ours]
+        out[ours] = value if value is not None or ours not in out else out[ours]
     return out
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 
-from mmcurate.answers import LETTERS, option_text
+from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.verify.number import equal_numbers, parse_number
-from mmcurate.verify.text import unwrap, words
+from mmcurate.verify.text import same_words, unwrap, words
 
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
     rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
     rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—]\s|$|\s*[(（]))\s*(.*)$",
     re.S,
+)
+# "not (A)", "all except B", "(A) is wrong", "C: incorrect, so D"
+_EXCLUDES = re.compile(
+    r"^\W*(?:not|none|neither|all (?:but|except)|anything (?:but|except)|everything (?:but|except)|except|non)\b"
+    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\W*(?:(?:is|was|are|would be|can be|must be)\s+"
+    r"(?:not\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out)|cannot be|can't be|isn't|(?:incorrect|wrong)\s*,)",
+    re.I,
 )
 _LETTER_THEN_WORDS = re.compile(
     r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])\b(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$",
@@ -60,7 +66,7 @@ def read_choice(
         num_letters: how many letters are options.
         equal_math: compares LaTeX; None leaves it out.
     """
-    text = unwrap(unicodedata.normalize("NFKC", answer))
+    text = unwrap(normal(answer))
     text = re.sub(
         r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*",
         r"\1 ",
@@ -87,6 +93,8 @@ def read_choice(
         and list(joined[1]) == sorted(joined[1])
     ):
         return tuple(letters.index(c) for c in joined[1]), "letters"
+    if _EXCLUDES.match(text):
+        return None
     match = _LABEL.match(text)
     if match and (match[1] or match[2]) in letters:
         index = letters.index(match[1] or match[2])
@@ -131,13 +139,14 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     said = words(text)
     if not said:
         return None
-    same = [i for i, option in enumerate(texts) if words(option) == said or _squeeze(option) == _squeeze(text)]
+    same = [i for i, option in enumerate(texts) if same_words(option, text) or squeeze(option) == squeeze(text)]
     return same[0] if len(same) == 1 else None
 
 
-def _squeeze(text: str) -> str:
+def squeeze(text: str) -> str:
     """Returns LaTeX without what doesn't change its meaning."""
-    text = re.sub(r"\\(?:left|right|displaystyle|,|;|!|:|quad|qquad)|[\s$~]", "", unwrap(text))
+    text = re.sub(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]", " ", unwrap(text))
+    text = re.sub(r"(?<![A-Za-z0-9.])\s+|\s+(?![A-Za-z0-9.])", "", text)
     text = re.sub(r"\\[dt]frac", r"\\frac", text)
     return re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text).replace("^{\\circ}", "°").replace("^\\circ", "°")
 

@@ -44,7 +44,12 @@ def extract(response: str) -> Extracted | None:
     """
     response = response.replace("\x00", "")
     response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
-    tagged = [m for m in _ANSWER.finditer(response) if m[1].strip()]
+    thinks = re.split(r"</think>", response, flags=re.I)
+    body = thinks[-1] if len(thinks) > 1 or not re.search(r"<think>", response, re.I) else ""
+    tagged = _tagged(body)
+    if not tagged and not re.sub(r"</?answer>", "", body, flags=re.I).strip():
+        # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
+        tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
     if tagged:
         inside = tagged[-1][1].strip()
         boxes = _boxes(inside)
@@ -52,9 +57,6 @@ def extract(response: str) -> Extracted | None:
             return Extracted(", ".join(text for _, text in boxes), "answer tag")
         said = _last_phrase(inside)
         return Extracted(said[1] if said else inside, "answer tag")
-    body = response
-    if re.search(r"<think>|</think>", response, re.I):
-        body = re.split(r"</think>", response, flags=re.I)[-1] if re.search("</think>", response, re.I) else ""
     body = re.sub(r"</?answer>", "", body, flags=re.I).strip()
     if not body:
         return None
@@ -79,6 +81,15 @@ def extract(response: str) -> Extracted | None:
     ):
         return Extracted(maths[-1][0], "conclusion")
     return None
+
+
+def _tagged(text: str) -> list[re.Match[str]]:
+    return [m for m in _ANSWER.finditer(text) if m[1].strip()]
+
+
+def cut_off(response: str) -> bool:
+    """Whether a response that was cut off had not yet closed its answer."""
+    return not re.search(r"</answer>", response.split("</think>")[-1], re.I)
 
 
 def _boxes(text: str) -> list[tuple[int, str]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import atexit
 import re
 import threading
-import unicodedata
 from collections.abc import Callable, Sequence
 
-from mmcurate.answers import LETTERS, gold_options, letters_of
+from mmcurate.answers import LETTERS, gold_options, letters_of, normal
 from mmcurate.schema import Grade, Verdict
-from mmcurate.verify.choice import _squeeze, options_in, read_choice
-from mmcurate.verify.extract import Extracted, extract
+from mmcurate.verify.choice import options_in, read_choice, squeeze
+from mmcurate.verify.extract import Extracted, cut_off, extract
 from mmcurate.verify.math import NotMathematics
 from mmcurate.verify.number import Number, equal_numbers, parse_number
-from mmcurate.verify.text import is_negation, is_words, unwrap, words, yes_no
+from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, words, yes_no
 from mmcurate.workers import WorkerPool
 
 TIMEOUT_S = 4.0
@@ -22,13 +21,22 @@ TIMEOUT_S = 4.0
 EqualMath = Callable[[str, str], bool]
 
 
-def decide(response: str, gold: str, options: Sequence[str], question: str | None, equal_math: EqualMath) -> Grade:
+def decide(
+    response: str,
+    gold: str,
+    options: Sequence[str],
+    question: str | None,
+    equal_math: EqualMath,
+    finish_reason: str | None = None,
+) -> Grade:
     """Grades one response by rules; `equal_math` is asked where none decides."""
     gold = gold.strip()
     if "\\boxed" in gold and (boxed := extract(gold)):
         gold = boxed.text
     if not gold:
         return Grade(Verdict.UNDECIDED, None, "none", "there is no gold answer")
+    if finish_reason == "length" and cut_off(response):
+        return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
     choice = _choice_gold(gold, options, question)
     if found is None and choice:
@@ -50,8 +58,8 @@ def _choice_gold(
     if options:
         named = gold_options(gold, options)
         return (named, options, len(options)) if named else None
-    bare = unwrap(unicodedata.normalize("NFKC", gold))
-    if re.fullmatch(r"\(?[A-J]\)?\.?|[A-H](?:\s*[,、]?\s*[A-H])+", bare):
+    bare = unwrap(normal(gold))
+    if re.fullmatch(r"\(?[A-J]\)?\.?|[A-H](?:\s*[,、]\s*[A-H])+|(?!.$)A?B?C?D?E?F?G?H?", bare):
         named = letters_of(bare, 10)
         if named:
             return named, (), 10
@@ -111,7 +119,7 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
     def grade(right: bool, method: str, why: str) -> Grade:
         return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {why}")
 
-    if words(text) == words(gold) or _squeeze(text) == _squeeze(gold):
+    if same_words(text, gold) or squeeze(text) == squeeze(gold):
         return grade(True, "text", "the same text")
     if is_negation(text, gold):
         return grade(False, "text", "the gold's negation")
@@ -123,7 +131,11 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
             return grade(False, "yes or no", f"neither yes nor no; the gold is {gold}")
     want, have = parse_number(gold), parse_number(text) or _number_in(text)
     if want and have:
-        return grade(equal_numbers(have, want), "number", "numbers compared")
+        equal = equal_numbers(have, want)
+        if equal is None:
+            why = f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
+            return Grade(Verdict.UNDECIDED, text, "number", why)
+        return grade(equal, "number", "numbers compared")
     if is_words(gold):
         return Grade(
             Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text"
@@ -136,8 +148,17 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
         return grade(False, "math", str(error))
 
 
+_COMPARES = re.compile(
+    r"\b(?:less|more|fewer|greater|larger|smaller|higher|lower|better|worse)\b.*\bthan\b|\b(?:at least|at most|up to|half|twice|double|third|quarter"
+    r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b",
+    re.I,
+)
+
+
 def _number_in(text: str) -> Number | None:
     """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
+    if _COMPARES.search(text):
+        return None
     tail = re.search(r"(?:=|≈|\\approx|\bis\b|\bare\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|为|是)\s*([^=≈]*)$", text)
     if tail and (number := parse_number(tail[1].strip().rstrip("."))):
         return number
@@ -193,5 +214,5 @@ def grade(response: str, gold: str, *, options: Sequence[str] = (), question: st
     """
     try:
         return decide(response, gold, list(options), question, _equal_in_pool)
-    except (CheckFailed, RecursionError, ValueError, OverflowError, MemoryError) as error:
-        return Grade(Verdict.ERROR, None, "math", str(error) or type(error).__name__)
+    except Exception as error:  # a check that fails is an error, never a verdict on the answer
+        return Grade(Verdict.ERROR, None, "check", f"{type(error).__name__}: {error}")

@@ -62,15 +62,30 @@ def words(text: str) -> str:
     text = plain(unwrap(text).replace("\\ ", " ").replace("~", " "))
     text = re.sub(r"^(?:it is|it's|this is|they are|there are|there is)\s+", "", text)
     text = re.sub(r"\b(?:the|an?)\s+", "", text)
-    text = text.strip(" .,;:!?\"'`*。，；：！？")
+    text = text.strip().rstrip(".,;:?。，；：？").lstrip(",;:，；：")
+    if re.search(r"[a-z\u4e00-\u9fff]{3}", text):
+        text = text.strip("\"'`*!！ ")
     if re.fullmatch(r"[(\[（][^\d,，()\[\]（）]*[)\]）]", text):
         text = text[1:-1]
     return re.sub(r"\s+", " ", text).strip()
 
 
+def same_words(a: str, b: str) -> bool:
+    """Whether two texts are the same words. Case matters where it may be all that differs in meaning: Co and CO."""
+    if words(a) != words(b):
+        return False
+    symbols = re.compile(r"(?=.*[A-Z])[A-Za-z]{1,3}\d*|[\d.\s]+[A-Za-z]{1,3}")
+    first, second = unwrap(a), unwrap(b)
+    if symbols.fullmatch(first) and symbols.fullmatch(second) and words(a) not in _YES:
+        return first.replace(" ", "") == second.replace(" ", "") or len(words(a)) == 1
+    return True
+
+
 def yes_no(text: str) -> bool | None:
-    """Returns what "Yes, because ..." begins with, or None."""
-    match = re.match(r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?![\w-])", words(text))
+    """Returns what "Yes" or "Yes, because ..." says, or None: "No answer can be given" is no no."""
+    match = re.match(
+        r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?=$|\s*[,.;:!，。；：！(（-])", words(text)
+    )
     return _YES[match[1]] if match else None
 
 

@@ -80,18 +80,19 @@ class Verify(Step):
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = table.select(["question", "options", "answer", "responses"]).to_pylist()
         pairs = [(row, response) for row in rows for response in row["responses"] or ()]
-        tasks: dict[tuple[int, str], dict[str, Any]] = {}
+        tasks: dict[tuple[int, str, str | None], dict[str, Any]] = {}
         for row, response in pairs:
-            key = (id(row), _text(response))
+            key = _key(row, response)
             tasks[key] = {
                 "response": _text(response),
                 "gold": row["answer"] or "",
                 "options": row["options"] or [],
                 "question": row["question"],
+                "finish_reason": response["finish_reason"],
             }
         live: _Live = self._live  # type: ignore[attr-defined]
         results = dict(zip(tasks, live.pool(self.workers).run(list(tasks.values())), strict=True))
-        grades = [_grade(results[id(row), _text(response)]) for row, response in pairs]
+        grades = [_grade(results[_key(row, response)]) for row, response in pairs]
         passing = self._judge(pairs, grades)
         live.count(grades)
         verdicts, rates, scored, start = [], [], [], 0
@@ -124,6 +125,11 @@ class Verify(Step):
         for i, result in zip(open_pairs, results, strict=True):
             grades[i] = judge_grade(result, grades[i])
         return sum(isinstance(r, Failure) and r.passing for r in results)
+
+
+def _key(row: dict[str, Any], response: dict[str, Any]) -> tuple[int, str, str | None]:
+    """Returns what equal responses of a question share: they are graded once."""
+    return id(row), _text(response), response["finish_reason"]
 
 
 def _text(response: dict[str, Any]) -> str:

@@ -21,7 +21,9 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
                 return {"equal": equal_math(*task["math"])}
             except NotMathematics as error:
                 return {"not_math": str(error)}
-        grade = decide(task["response"], task["gold"], task["options"], task["question"], equal_math)
+        grade = decide(
+            task["response"], task["gold"], task["options"], task["question"], equal_math, task.get("finish_reason")
+        )
         return {"verdict": str(grade.verdict), "extracted": grade.extracted, "method": grade.method, "why": grade.why}
     except (Exception, RecursionError) as error:
         return {"failed": f"{type(error).__name__}: {error}"[:300]}
@@ -33,4 +35,6 @@ if __name__ == "__main__":
         resource.RLIMIT_AS, (MAX_BYTES if hard == resource.RLIM_INFINITY else min(MAX_BYTES, hard), hard)
     )
     sys.setrecursionlimit(5000)
+    import math_verify  # noqa: F401  before the first pair's time runs
+
     serve(work)
