@@ -16,7 +16,7 @@ from mmcurate.verify.number import Number, equal_numbers, parse_number
 from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, words, yes_no
 from mmcurate.workers import WorkerPool
 
-TIMEOUT_S = 4.0
+TIMEOUT_S = 3.0
 """How long one pair may take."""
 EqualMath = Callable[[str, str], bool]
 

@@ -11,6 +11,7 @@ import logging
 import re
 from typing import Any
 
+from mmcurate.answers import normal
 from mmcurate.verify.text import unwrap
 
 MAX_CHARS = 2000
@@ -31,7 +32,14 @@ def _parsed(text: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
+# What math-verify would read as products of letters, or read in part: words, times, one-sided limits, Chinese.
+_NOT_MATHS = re.compile(
+    r"[\u3000-\u9fff\uff00-\uffef]|^[A-Za-z]{2,}$|\d\s*[ap]\.?\s?m\.?\b|\^\s*\{?[+-]\}?\s*\$?$|[A-Za-z]'|\d!$"
+)
+
+
 def _cleaned(text: str) -> str:
+    text = normal(text)
     parts = re.findall(r"\$\$?([^$]+)\$\$?", text)
     if len(parts) == 1 and re.search(r"[A-Za-z]{2}", re.sub(r"\$\$?[^$]+\$\$?", "", text)):
         text = parts[0]  # "Thus $x \\leq 2$ is our answer."
@@ -65,6 +73,8 @@ def equal_math(answer: str, gold: str) -> bool:
 
     pair = [_cleaned(gold), _cleaned(answer)]
     for name, text in zip(("gold", "answer"), pair, strict=True):
+        if _NOT_MATHS.search(text):
+            raise NotMathematics(f"the {name} isn't mathematics")
         if len(text) > MAX_CHARS:
             raise NotMathematics(f"the {name} has {len(text):,} characters")
     parsed = [_parsed(text) for text in pair]

@@ -201,6 +201,8 @@ def parse_number(text: str) -> Number | None:
     if percent:
         value, rest = value / 100, rest[percent.end() :]
     unit = _unit(rest)
+    if unit and _standard(unit) is None and rest[:1].isascii() and not rest[:1].isspace():
+        return None  # "2xyz" is a product, "2 apples" a number
     if unit is None or (unit and percent):
         return None
     if match["currency"] and not unit:

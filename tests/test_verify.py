@@ -1,0 +1,456 @@
+"""Verdicts: the known defects of published graders, the kinds of answers, real responses, and checks that fail."""
+
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+import mmcurate as mm
+from mmcurate.chat import OpenAIChat, SimulatedTeacher
+from mmcurate.chat.server import ChatServer
+from mmcurate.verify import Verdict, Verify, grade
+from mmcurate.workers import WorkerPool
+from tests.conftest import read_jsonl
+
+FIVE = ["red", "12 cm", "Increases", "Decreases", "None of these"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "verdict"),
+    [
+        ("Answer: C", "A", "incorrect"),
+        ("Cannot be determined", "C", "incorrect"),
+        ("Decreases", "D", "incorrect"),
+        ("Both A and C", "C", "incorrect"),
+        ("A or B", "B", "incorrect"),
+        ("CAT", "C", "incorrect"),
+        ("EFGH", "E", "incorrect"),
+        ("-123456789", "123456789", "incorrect"),
+        ("1000000000", "100000000", "incorrect"),
+        ("x^2+3x+10y", "x^2+3x+10", "incorrect"),
+        ("not equilateral triangle", "equilateral triangle", "incorrect"),
+        ("", "", "undecided"),
+        ("", "5", "no_answer"),
+    ],
+)
+def test_defects_of_the_published_reward(answer, gold, verdict):
+    assert grade(answer, gold).verdict == verdict
+    if answer:
+        assert grade(f"<think>So it is.</think><answer>{answer}</answer>", gold).verdict == verdict
+
+
+def test_an_option_that_says_so():
+    assert grade("Decreases", "D", options=FIVE).verdict == "correct"
+
+
+def test_the_empty_response_has_no_answer():
+    for response in ("", "  ", "<think>a</think>", "<think>a</think><answer></answer>", "<think>I think that it is 5"):
+        assert grade(response, "5").verdict == "no_answer", response
+
+
+RIGHT = [
+    # multiple choice
+    ("B", "B"),
+    ("(B)", "B"),
+    ("B. 12 cm", "B"),
+    ("B) 12 cm", "B"),
+    ("\\text{B}", "B"),
+    ("\\textbf{(B)}\\ 12 cm", "B"),
+    ("Option B", "B"),
+    ("12 cm", "B"),
+    ("12\\,\\mathrm{cm}", "B"),
+    ("12", "B"),
+    ("b", "B"),
+    ("**B**", "B"),
+    ("B", "(B)"),
+    ("B", "12 cm"),
+    ("B", "B. 12 cm"),
+    ("The answer is (B), not (C).", "B"),
+    ("the correct option is B because the others are shorter", "B"),
+    ("red", "A"),
+    ("选B", "B"),
+    ("Ｂ", "B"),
+]
+NUMBERS = [
+    ("1,234.5", "1234.5"),
+    ("\\frac{3}{4}", "0.75"),
+    ("3/4", "\\frac{3}{4}"),
+    ("2 1/2", "2.5"),
+    ("1½", "1.5"),
+    ("45%", "0.45"),
+    ("45", "45%"),
+    ("3.0 \\times 10^8", "300000000"),
+    ("$12", "12"),
+    ("12 cm", "12"),
+    ("1.2 m", "120 cm"),
+    ("5 m^2", "50000 cm^2"),
+    ("90°", "90"),
+    ("x = 5", "5"),
+    ("5.", "5"),
+    ("\\boxed{5}", "5"),
+    ("5.0", "5"),
+    ("2.5 million", "2500000"),
+    ("$5,000,000", "5 million"),
+    ("-3", "−3"),
+    ("She has 5 apples.", "5"),
+    ("24.94", "24.9356"),
+    ("10²", "100"),
+    ("５", "5"),
+    ("12厘米", "12 cm"),
+    ("(5)", "5"),
+    ("5 apples", "5"),
+]
+OTHER = [
+    ("x=\\frac{1}{2}", "\\frac12"),
+    ("2\\sqrt{3}", "\\sqrt{12}"),
+    ("2\\sin(2x-\\frac{\\pi}{6})", "$2\\sin (2x-\\frac{\\pi }{6})$"),
+    ("(1, 2)", "(1,2)"),
+    ("\\{1, 2\\}", "\\{2, 1\\}"),
+    ("x^2+2x+1", "(x+1)^2"),
+    ("Yes, because it is", "yes"),
+    ("no", "No"),
+    ("The red one", "red one"),
+    ("equilateral triangle.", "Equilateral Triangle"),
+    ("x \\geq 5", "x >= 5"),
+    ("6:30", "6:30"),
+]
+
+
+@pytest.mark.parametrize(("answer", "gold"), RIGHT)
+def test_right_choices(answer, gold):
+    for response in (answer, f"<think>x</think><answer>{answer}</answer>", f"So.\n\nThe final answer is {answer}"):
+        made = grade(response, gold, options=FIVE)
+        assert made.verdict == "correct", (response, made)
+
+
+@pytest.mark.parametrize(("answer", "gold"), NUMBERS + OTHER)
+def test_right_values(answer, gold):
+    for response in (answer, f"<think>x</think>\n<answer>\n{answer}\n</answer>", f"Well.\n\n\\boxed{{{answer}}}"):
+        made = grade(response, gold)
+        assert made.verdict == "correct", (response, made)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("5", "5π"),
+        ("5", "5\\pi"),
+        ("5", "5\\sqrt{2}"),
+        ("2:5", "2:1"),
+        ("3", "3:4"),
+        ("2 5", "2 7"),
+        ("2、5", "2、3"),
+        ("2", "2或3"),
+        ("2cosx", "2sinx"),
+        ("5 billion", "5 million"),
+        ("5", "5 million"),
+        ("90° counterclockwise", "90° clockwise"),
+        ("3 left", "3 right"),
+        ("4 a.m.", "4 p.m."),
+        ("20 mph", "20 km/h"),
+        ("20 °F", "20 °C"),
+        ("€5", "$5"),
+        ("5 inches^2", "5 inches"),
+        ("3.5.2", "3.5"),
+        ("5 × 4", "5"),
+        ("5 ± 1", "5"),
+        ("3 remainder 2", "3 remainder 1"),
+        ("2xyz", "2"),
+        ("102", "10²"),
+        ("23", "2³"),
+        ("1", "½"),
+        ("11", "1½"),
+        ("5", ".5"),
+        ("5", "5!"),
+        ("f", "f'"),
+        ("12", "1 2"),
+        ("Co", "CO"),
+        ("5 mW", "5 MW"),
+        ("ABD", "BAD"),
+        ("less than 5", "5"),
+        ("more than 5 apples", "5"),
+        ("half of 10", "10"),
+        ("No answer can be determined", "No"),
+        ("No information", "no"),
+        ("yes and no", "yes"),
+        ("200.9", "200"),
+        ("365.25", "365"),
+        ("3.15", "3.14159"),
+        ("[0,9)", "(0,9)"),
+        ("4\\sqrt{2}", "4"),
+        ("0^+", "0^-"),
+        ("5 or 6", "5"),
+        ("1, 2", "1"),
+        ("x^2", "x"),
+        ("12 cm", "12 kg"),
+        ("1.2 cm", "1.2 m"),
+        ("10 pm", "10 am"),
+        ("not 5", "5"),
+        ("7", "7.5"),
+    ],
+)
+def test_never_correct(answer, gold):
+    for response in (answer, f"<think>x</think><answer>{answer}</answer>"):
+        made = grade(response, gold)
+        assert made.verdict in ("incorrect", "undecided", "no_answer"), made
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("not (A)", "A"),
+        ("A is incorrect", "A"),
+        ("A is not the answer", "A"),
+        ("(A) is wrong, so blue", "A"),
+        ("All except option B", "B"),
+        ("C: incorrect, so D", "C"),
+        ("anything but option C", "C"),
+        ("A, A, A, A", "A"),
+        ("(B) Increases", "B"),
+        ("A and B", "A"),
+        ("F", "A"),
+        ("13 cm", "B"),
+    ],
+)
+def test_never_the_choice(answer, gold):
+    for response in (answer, f"<think>x</think><answer>{answer}</answer>"):
+        assert grade(response, gold, options=FIVE).verdict in ("incorrect", "no_answer"), response
+
+
+def test_undecided_is_not_incorrect():
+    assert grade("<answer>a person on a horse</answer>", "a man riding a horse").verdict == "undecided"
+    assert grade("<answer>5 pens</answer>", "5 pencils").verdict == "undecided"
+
+
+def test_several_letters_are_a_set():
+    assert grade("<answer>A, C and D</answer>", "ACD").verdict == "correct"
+    assert grade("<answer>D, C, A</answer>", "A,C,D").verdict == "correct"
+    assert grade("<answer>A, C</answer>", "ACD").verdict == "incorrect"
+
+
+def test_options_in_the_question():
+    question = "Which?\nA. 3 cm\nB. 4 cm\nC. 5 cm"
+    assert grade("<answer>4 cm</answer>", "B", question=question).verdict == "correct"
+    assert grade("<answer>5 cm</answer>", "B", question=question).verdict == "incorrect"
+
+
+def test_thoughts_do_not_count():
+    assert grade("<think>maybe <answer>5</answer>? no.</think>The answer is 7", "5").verdict == "incorrect"
+    assert grade("<think>maybe <answer>5</answer>? no. It", "5").verdict == "no_answer"
+    assert grade("<think>so\n<answer>5</answer>", "5").verdict == "correct"
+
+
+def test_why():
+    made = grade("The answer is (B) 4.29.", "4.29", options=["3.71", "4.29"])
+    assert (made.verdict, made.extracted, made.method) == ("correct", "(B) 4.29", "choice")
+    assert "B" in made.why
+
+
+def counted(pairs):
+    pool = WorkerPool("mmcurate.verify.worker", os.cpu_count() or 1, 4)
+    try:
+        return pool.run([dict(zip(("response", "gold", "options", "question"), pair, strict=True)) for pair in pairs])
+    finally:
+        pool.close()
+
+
+def test_real_responses_by_stratum(data):
+    rows = read_jsonl(data / "verifier" / "dev.jsonl")
+    results = counted([(r["response"], r["gold"], r.get("options") or [], r.get("question")) for r in rows])
+    right, total, wrong = Counter(), Counter(), 0
+    for row, result in zip(rows, results, strict=True):
+        if row["label"]:
+            total[row["stratum"]] += 1
+            right[row["stratum"]] += result["verdict"] == "correct"
+        else:
+            wrong += result["verdict"] in ("correct", "error")
+    assert sum(right.values()) / sum(total.values()) >= 0.97, right
+    assert wrong <= 0.003 * sum(not r["label"] for r in rows)
+    assert all(right[s] / total[s] >= 0.8 for s in total), right
+
+
+def test_recorded_responses(data):
+    """97 % of those labelled right are correct; of those labelled wrong just those whose label is wrong.
+
+    The labels come from a rule grader that knows only the letter. What it missed: an answer that gives the right
+    option's value or text ("26 cm^2" for C), or its letter with the text behind it ("(C) $6 \\pi$").
+    """
+    rows = {r["id"]: r for r in read_jsonl(data / "mm" / "mathvision" / "data.jsonl")}
+    responses = read_jsonl(data / "mm" / "mathvision" / "responses.jsonl")
+    results = counted(
+        [
+            (r["response"], rows[r["id"]]["answer"], rows[r["id"]]["options"], rows[r["id"]]["question"])
+            for r in responses
+        ]
+    )
+    right = [x["verdict"] == "correct" for r, x in zip(responses, results, strict=True) if r["label"]]
+    assert sum(right) / len(right) >= 0.97
+    ours, labels = [], 0
+    for response, result in zip(responses, results, strict=True):
+        assert "failed" not in result, (response["id"], result)
+        if response["label"] or result["verdict"] != "correct":
+            continue
+        row = rows[response["id"]]
+        answer, options = result["extracted"], row["options"]
+        option = (
+            options["ABCDEFGHIJ".index(row["answer"])] if row["answer"] in "ABCDEFGHIJ" and options else row["answer"]
+        )
+        bare = [
+            grade(text, option).verdict for text in (answer.split(")", 1)[-1] if ")" in answer[:12] else answer, answer)
+        ]
+        label_is_wrong = (
+            "correct" in bare
+            or answer.strip("$\\{}() .").replace("text", "").replace("bf", "").strip("{}()") == row["answer"]
+        )
+        labels += label_is_wrong
+        if not label_is_wrong:
+            ours.append((response["id"], response["run"], answer, option))
+    print(f"{labels} labels are wrong; to be read: {ours}")
+    assert len(ours) <= 0.005 * sum(not r["label"] for r in responses), ours
+
+
+@pytest.mark.parametrize(
+    ("response", "gold"),
+    [
+        ("\\boxed{9^{9^{9^{9^{9^9}}}}}", "5"),
+        ("\\boxed{10^{10^{10}}}", "10^{10^{10}}"),
+        ("\\boxed{(10^9)!}", "5!"),
+        ("5", "10^{10^{10}}+x"),
+        ("\\boxed{\\sum_{i=1}^{10^9} i^{i}}", "x+1"),
+        ("\\boxed{" + "{" * 100_000 + "}" * 100_000 + "}", "x"),
+        ("a" * 1_000_000, "x^2"),
+        ("\\boxed{" + "7" * 1_000_000 + "}", "7"),
+        ("\x00\\boxed{1\x002}", "12"),
+        ("\ud800\\boxed{x\udfff}", "x"),
+        ("\\boxed{1/0}", "x"),
+        ("\\boxed{\\infty-\\infty}", "0"),
+        ("<answer>" * 100_000, "5"),
+        ("the answer is " * 50_000, "5"),
+        ("(((" * 10_000 + "A" + ")))" * 10_000, "A"),
+    ],
+)
+def test_hostile_input_ends_soon(response, gold):
+    begin = time.monotonic()
+    made = grade(response, gold)
+    assert time.monotonic() - begin < 8
+    assert made.verdict in set(Verdict)
+    assert grade("<answer>4</answer>", "4").verdict == "correct"
+
+
+def test_in_threads_and_processes():
+    pairs = [("\\boxed{x^2+2x+1}", "(x+1)^2"), ("<answer>B</answer>", "B"), ("\\boxed{x+2}", "x+1")] * 10
+    want = [grade(*p).verdict for p in pairs]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert [g.verdict for g in pool.map(lambda p: grade(*p), pairs)] == want
+    code = (
+        "import threading; from mmcurate.verify import grade; out = []\n"
+        "t = threading.Thread(target=lambda: out.append(grade('x^2+2x+1', '(x+1)^2').verdict)); t.start(); t.join(); print(out[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "correct"
+
+
+def test_a_killed_worker_costs_one_retry():
+    pool = WorkerPool("mmcurate.verify.worker", 1, 4)
+    tasks = [{"response": f"\\boxed{{x+{i}}}", "gold": f"{i}+x", "options": [], "question": None} for i in range(2000)]
+    results = []
+    thread = threading.Thread(target=lambda: results.extend(pool.run(tasks)))
+    thread.start()
+    killed = 0
+    while thread.is_alive():
+        time.sleep(1.8)
+        for process in list(pool._processes):
+            if killed < 2:
+                os.kill(process.pid, signal.SIGKILL)
+                killed += 1
+    pool.close()
+    assert killed == 2
+    assert [r.get("verdict") for r in results] == ["correct"] * 2000
+
+
+def test_a_worker_that_never_starts_is_no_verdict():
+    from mmcurate.workers import WorkersFailed
+
+    pool = WorkerPool("mmcurate.nowhere", 2, 4)
+    with pytest.raises(WorkersFailed, match=r"mmcurate\.nowhere"):
+        pool.run([{"x": 1}])
+    pool.close()
+
+
+def table(rows):
+    import datasets
+
+    return datasets.Dataset.from_list(rows)
+
+
+ROWS = [
+    {
+        "question": "What is it?",
+        "answer": "a man riding a horse",
+        "responses": ["<answer>a person on a horse</answer>", "<answer>A man riding a horse.</answer>"],
+    },
+    {"question": "How many?", "answer": "5", "responses": ["<answer>5</answer>", "<answer>6</answer>", "<think>hm"]},
+]
+
+
+def test_verify_on_a_dataset():
+    made = mm.apply(Verify(workers=1), table(ROWS))
+    assert [[g["verdict"] for g in row] for row in made["verdicts"]] == [
+        ["undecided", "correct"],
+        ["correct", "incorrect", "no_answer"],
+    ]
+    assert list(made["num_scored"]) == [1, 3]
+    assert list(made["pass_rate"]) == [1.0, 1 / 3]
+
+
+class Judge(ChatServer):
+    """Says what it is told to say."""
+
+    says = "1"
+
+    def reply(self, messages, seed):
+        self.seen = messages
+        return {"role": "assistant", "content": self.says}, "stop"
+
+
+@pytest.mark.parametrize(
+    ("says", "verdict"), [("1", "correct"), ("0", "incorrect"), ("maybe", "error"), ("<think>hm</think>\n1", "correct")]
+)
+def test_judge(tmp_path, says, verdict):
+    server = Judge(model="judge")
+    server.says = says
+    with server:
+        judge = OpenAIChat("judge", server.base_url, temperature=0.0, store=tmp_path)
+        made = mm.apply(Verify(judge=judge, workers=1), table(ROWS))
+        assert made["verdicts"][0][0]["verdict"] == verdict
+        assert made["verdicts"][0][0]["method"] == "judge"
+        assert server.num_requests == 1, "only what no rule decides is asked"
+        assert "a person on a horse" in server.seen[1]["content"]
+
+
+def test_a_judge_that_fails_is_an_error_and_asked_again(tmp_path):
+    from mmcurate.distill import Distill
+    from mmcurate.sources import HFDataset
+
+    source = HFDataset(table([{"question": "What is it?", "answer": "a man riding a horse"}]))
+    server = Judge(model="judge")
+    with SimulatedTeacher([], model="t") as teacher, server:
+        judge = OpenAIChat("judge", server.base_url, temperature=0.0, max_retries=0)
+        server.faults = type(server.faults)(failing=1.0)
+        pipeline = mm.Pipeline(
+            source, Distill(OpenAIChat("t", teacher.base_url), num_responses=1), Verify(judge=judge, workers=1)
+        )
+        run = pipeline.run(tmp_path / "run")
+        assert not run.complete
+        assert run.dataset()["verdicts"][0][0]["verdict"] == "error"
+        assert run.dataset()["pass_rate"][0] is None
+        server.faults = type(server.faults)()
+        run = pipeline.run(tmp_path / "run")
+        assert run.complete
+        assert run.dataset()["verdicts"][0][0]["verdict"] == "correct"
