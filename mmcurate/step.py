@@ -55,6 +55,11 @@ def settings(cls: type[T]) -> type[T]:
         try:
             checked(self, *args, **kwargs)
         except pydantic.ValidationError as error:
+            ours = [
+                e["ctx"]["error"] for e in error.errors() if isinstance(e.get("ctx", {}).get("error"), SettingsError)
+            ]
+            if ours:
+                raise ours[0] from None
             raise SettingsError(_one_line(made, error)) from None
         except TypeError as error:
             raise SettingsError(f"{made.__name__}: {error}") from None
@@ -75,7 +80,7 @@ def _one_line(cls: type, error: pydantic.ValidationError) -> str:
             said.append(f"there is no setting {name!r}{did_you_mean(name, known)}")
         elif one["type"] in ("missing", "missing_argument"):
             said.append(f"the setting {name!r} is missing")
-        elif name == "api_key" or not isinstance(one["loc"][0], str) or name not in known:
+        elif name == "api_key" or name not in known:
             said.append(f"{name}: {one['msg']}")  # may hold a key: never shown
         else:
             said.append(f"{name} = {_short(one['input'])}: {one['msg'].removeprefix('Value error, ')}")

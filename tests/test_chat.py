@@ -1,6 +1,7 @@
 """The client and the answer store against a server that misbehaves in every way."""
 
 import asyncio
+import functools
 import json
 import logging
 import socket
@@ -52,7 +53,7 @@ def test_answers_come_in_order_and_once(tmp_path):
 
 
 def test_every_fault_at_once(tmp_path):
-    faults = Faults(overloaded=0.1, failing=0.1, garbage=0.1, dropped=0.1)
+    faults = Faults(overloaded=0.05, failing=0.1, garbage=0.1, dropped=0.1)
     with SimulatedTeacher(questions(60), faults=faults) as server, chat(server, tmp_path, max_retries=20) as teacher:
         answers = teacher.answers(requests(60, 2))
     assert all(isinstance(a, Answer) for a in answers)
@@ -328,11 +329,11 @@ def test_recorded_teacher(tmp_path):
 def test_a_users_own_client(tmp_path):
     openai = pytest.importorskip("openai")
     with SimulatedTeacher(questions(5), api_key="key") as server:
-        client = openai.AsyncOpenAI(base_url=server.base_url, api_key="key")
-        with OpenAIChat(
-            server.model, server.base_url, client=client, store=tmp_path, extra_body={"top_k": 3}
-        ) as teacher:
-            assert all(isinstance(a, Answer) for a in teacher.answers(requests(5)))
+        make = functools.partial(openai.AsyncOpenAI, base_url=server.base_url, api_key="key")
+        settings = {"make_client": make, "store": tmp_path, "extra_body": {"top_k": 3}}
+        for _ in range(2):
+            with OpenAIChat(server.model, server.base_url, **settings) as teacher:
+                assert all(isinstance(a, Answer) for a in teacher.answers(requests(5)))
         assert server.num_requests == 5
 
 

@@ -1,0 +1,76 @@
+"""Golden outputs guard `version`: when a step's output moves and its version doesn't, old results would be reused as new ones.
+
+To take new ones: MMCURATE_NEW_GOLDEN=1 python -m pytest tests/test_golden.py
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+
+from mmcurate.chat.request import KEY_VERSION, ChatRequest
+from mmcurate.columns import array_digest
+from mmcurate.dedup import ExactDedup
+from mmcurate.ingest import as_table, canonical
+from mmcurate.prompts import SYSTEM_PROMPT, user_text
+from mmcurate.schema import RESPONSES
+from mmcurate.verify import Verify
+
+GOLDEN = Path(__file__).parent / "golden" / "steps.json"
+QUESTIONS = [
+    {"id": "a", "question": "What is 2 + 2?", "answer": "4"},
+    {"id": "b", "question": "what is  2 + 2?  Answer the question using a single word or phrase.", "answer": "4"},
+    {"id": "c", "question": "Which is larger?", "options": ["10 cm", "12 cm"], "answer": "B"},
+    {"id": "d", "question": "Which is larger?", "options": ["12 cm", "9 cm"], "answer": "A"},
+    {"id": "e", "question": "Which is larger?", "options": ["12 cm", "9 cm"], "answer": "B"},
+    {"id": "f", "question": "Simplify \\frac{2}{4}", "answer": "\\frac{1}{2}"},
+]
+TEXTS = [
+    "<think>t</think><answer>4</answer>",
+    "The answer is (B).",
+    "\\boxed{0.5}",
+    "12 cm",
+    "A or B",
+    "<think>cut",
+    "I am not sure about it at all.",
+]
+
+
+def table():
+    rows = [canonical(q, i, {})[0] for i, q in enumerate(QUESTIONS)]
+    made = as_table(rows)
+    responses = [[{"text": t, "sample_index": i, "finish_reason": "stop"} for i, t in enumerate(TEXTS)] for _ in rows]
+    return made.set_column(made.column_names.index("responses"), "responses", pa.array(responses, RESPONSES))
+
+
+def outputs():
+    rows = table()
+    exact = ExactDedup()
+    signatures = exact.signatures()(rows)
+    joined = pa.table({"id": rows["id"], **{n: signatures[n] for n in signatures.column_names}})
+    verify = Verify(workers=1)
+    try:
+        verdicts = verify(rows)
+    finally:
+        verify.close()
+    prompts = [user_text(q["question"], q.get("options", []), 0)[0] for q in QUESTIONS]
+    keys = [ChatRequest(SYSTEM_PROMPT, p).key({"model": "m", "temperature": 1.0}).hex() for p in prompts]
+    return {
+        "ExactDedup": [exact.version, [array_digest(c) for c in [*signatures.columns, *exact(joined).columns]]],
+        "Verify": [verify.version, [array_digest(c) for c in verdicts.columns]],
+        "requests": [KEY_VERSION, keys],
+    }
+
+
+def test_outputs_move_only_with_their_version():
+    made = json.loads(json.dumps(outputs()))
+    if os.environ.get("MMCURATE_NEW_GOLDEN"):
+        GOLDEN.write_text(json.dumps(made, indent=1) + "\n")
+    golden = json.loads(GOLDEN.read_text())
+    for name, (version, digests) in made.items():
+        old_version, old_digests = golden[name]
+        assert digests == old_digests or version > old_version, (
+            f"the output of {name} moved: raise its version, then take new golden outputs"
+        )
+        assert version == old_version, f"{name} has another version: take new golden outputs with MMCURATE_NEW_GOLDEN=1"
