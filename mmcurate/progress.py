@@ -28,15 +28,17 @@ class Progress:
     def __init__(self, name: str, num_rows: int, done: int = 0) -> None:
         from tqdm import tqdm
 
+        self._before = self._finished = done
         self._bar: Any = tqdm(
             total=num_rows, initial=done, desc=name, unit="row", disable=None, leave=True, dynamic_ncols=True
         )
 
-    def advance(self, num_rows: int, status: Mapping[str, str]) -> None:
-        """Counts rows and shows the step's status."""
+    def advance(self, num_rows: int, status: Mapping[str, str], rows_done: int = 0) -> None:
+        """Counts finished rows, or those that the step says are done, and shows the step's status."""
         if not self._bar.disable:
             self._bar.set_postfix(dict(status), refresh=False)
-            self._bar.update(num_rows)
+            self._finished += num_rows
+            self._bar.update(max(0, max(self._finished, self._before + rows_done) - self._bar.n))
             self._bar.refresh()
 
     def close(self) -> None:

@@ -220,7 +220,7 @@ class Running:
             results = self.engine.map(lambda: work, todo, at_once=SHARDS_AT_ONCE if step.waits else 1)
             try:
                 for result in results:
-                    progress.advance(len(state.alive[result[0]]) if result else 0, step.status())
+                    progress.advance(len(state.alive[result[0]]) if result else 0, step.status(), step.rows_done())
             finally:
                 results.close()
                 progress.close()

@@ -174,6 +174,10 @@ class Step:
         """Returns what the progress line shows beside the rows."""
         return {}
 
+    def rows_done(self) -> int:
+        """Returns how many rows of the shards in work are done since `open`, where the step knows; for the time left."""
+        return 0
+
     def close(self) -> None:
         """Gives back what `open` took. Called once, also when the run is stopped."""
 

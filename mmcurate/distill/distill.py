@@ -139,6 +139,10 @@ class Distill(Step):
     def status(self) -> Mapping[str, str]:
         return self._seen.status(self.teacher)  # type: ignore[attr-defined]
 
+    def rows_done(self) -> int:
+        seen: _Seen = self._seen  # type: ignore[attr-defined]
+        return (seen.usage.answers + seen.failed) // self.num_responses
+
     def __call__(self, table: pa.Table) -> pa.Table:
         requests = self._requests(table)
         seen: _Seen = self._seen  # type: ignore[attr-defined]
