@@ -141,6 +141,7 @@ def test_mix(tmp_path):
     weighted = Mix([Procedural(30), Procedural(10, name="more")], weights={"procedural": 1, "more": 1})
     assert sum(r["source"] == "more" for r in weighted) == 10
     assert sum(r["source"] == "procedural" for r in weighted) == 10
+    assert len(list(Mix([Procedural(30), Procedural(10)], caps=[5, None]))) == 15
 
 
 def test_sample_is_stable(tmp_path):

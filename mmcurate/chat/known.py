@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmcurate import pictures, prompts
+from mmcurate.errors import SourceError
+
+
+def read_rows(questions: str | Path | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Returns questions as rows; of a JSONL file its rows, with the paths of pictures made whole.
+
+    Raises:
+        SourceError: the file can't be read.
+    """
+    if not isinstance(questions, (str, Path)):
+        return questions
+    try:
+        lines = Path(questions).read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{questions}: can't be read as JSONL: {error}") from None
+    folder = Path(questions).parent
+    return [
+        {**row, "images": [str(folder / p) if isinstance(p, str) else p for p in row.get("images") or ()]}
+        for row in rows
+    ]
 
 
 class KnownQuestions:
     """Questions found again from the messages that ask them.
 
     Args:
-        questions: rows of `question` and, where they are, `options`, `answer`, `images` and `id`: a source, or
-            a list of dicts. Rows whose pictures can't be read are left out.
+        questions: rows of `question` and, where they are, `options`, `answer`, `images` and `id`: a source, a
+            list of dicts, or a JSONL file. Rows whose pictures can't be read are left out.
     """
 
-    def __init__(self, questions: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, questions: str | Path | Iterable[Mapping[str, Any]]) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
-        for row in questions:
+        for row in read_rows(questions):
             try:
                 structs = [pictures.as_struct(p) for p in row.get("images") or ()]
                 text, order = prompts.user_text(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmcurate.chat.known import KnownQuestions
+from mmcurate.chat.known import KnownQuestions, read_rows
 from mmcurate.chat.server import ChatServer, Faults
 from mmcurate.errors import SourceError
 
@@ -20,7 +19,7 @@ class RecordedTeacher(ChatServer):
     as many samples as there are responses, no response comes twice.
 
     Args:
-        questions: the questions that the responses belong to, with `id`: a source, or a list of dicts.
+        questions: the questions that the responses belong to, with `id`: a source, a list of dicts, or a JSONL file.
         responses: dicts, or a JSONL file of them, with `id` (the question's) and `response`; `reasoning` and
             `finish_reason` where they are.
         model, root, port, api_key, faults: as for `ChatServer`.
@@ -31,7 +30,7 @@ class RecordedTeacher(ChatServer):
 
     def __init__(
         self,
-        questions: Iterable[Mapping[str, Any]],
+        questions: str | Path | Iterable[Mapping[str, Any]],
         responses: str | Path | Iterable[Mapping[str, Any]],
         *,
         model: str = "recorded-teacher",
@@ -41,18 +40,12 @@ class RecordedTeacher(ChatServer):
         faults: Faults | None = None,
     ) -> None:
         super().__init__(model=model, root=root, port=port, api_key=api_key, faults=faults)
-        if isinstance(responses, (str, Path)):
-            try:
-                with open(responses, encoding="utf-8") as file:
-                    responses = [json.loads(line) for line in file if line.strip()]
-            except (OSError, ValueError) as error:
-                raise SourceError(f"{responses}: can't read the recorded responses: {error}") from None
         self.responses: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for response in responses:
+        for response in read_rows(responses):
             if "id" not in response or "response" not in response:
                 raise SourceError(f"a recorded response needs `id` and `response`, this one has {sorted(response)}")
             self.responses[str(response["id"])].append(response)
-        rows = list(questions)
+        rows = list(read_rows(questions))
         if not any(str(row.get("id")) in self.responses for row in rows):
             raise SourceError(
                 f"none of the {len(self.responses)} questions of the recorded responses is among the questions"

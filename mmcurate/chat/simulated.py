@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from mmcurate.answers import LETTERS, gold_options, option_text
@@ -42,7 +43,7 @@ class SimulatedTeacher(ChatServer):
     `with SimulatedTeacher(questions) as teacher: OpenAIChat(teacher.model, teacher.base_url)`
 
     Args:
-        questions: a source, or dicts with `question`, `answer` and, where they are, `options` and `images`.
+        questions: a source, a JSONL file, or dicts with `question`, `answer` and, where they are, `options` and `images`.
         accuracy: the share of right answers. Each question gets a difficulty of its own around it.
         slips: the share of answers that aren't in the asked-for format, but still say their answer.
         cut_off: the share that ends before its answer, with the finish reason "length".
@@ -53,7 +54,7 @@ class SimulatedTeacher(ChatServer):
 
     def __init__(
         self,
-        questions: Iterable[Mapping[str, Any]],
+        questions: str | Path | Iterable[Mapping[str, Any]],
         *,
         accuracy: float = 0.7,
         slips: float = 0.05,

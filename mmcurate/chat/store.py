@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import socket
 import sqlite3
 import threading
 import time
@@ -56,9 +57,11 @@ class AnswerStore:
             lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 os.close(lock)
                 continue
+            except OSError:  # a file system without locks: a file that is surely nobody else's
+                return lock, self.folder / f"answers-{socket.gethostname()}-{os.getpid()}-{time.time_ns()}.sqlite"
             return lock, path
         raise ChatError(f"{self.folder}: 10,000 writers hold this answer store; use another folder")
 

@@ -18,15 +18,17 @@ class Mix(Source):
 
     Attributes:
         parts: sources and finished runs (whose kept rows come with their kept traces).
-        caps: the most rows of a part, by its name; chosen at random by `seed`, and the same when other parts change.
-        weights: how many rows of each part to take for one of another's, by name; as many rows as that allows.
+        caps: the most rows of a part, by its name, or one for each part (None for no cap); chosen at random by
+            `seed`, and the same when other parts change.
+        weights: how many rows of each part to take for one of another's, by name or in the parts' order; as
+            many rows as that allows.
         seed: for caps and weights.
         name: of the mix.
     """
 
     parts: Sequence[Any]
-    caps: Mapping[str, int] | None = None
-    weights: Mapping[str, float] | None = None
+    caps: Mapping[str, int] | Sequence[int | None] | None = None
+    weights: Mapping[str, float] | Sequence[float] | None = None
     seed: int = 0
     name: str = "mix"
 
@@ -34,24 +36,36 @@ class Mix(Source):
         for part in self.parts:
             if not isinstance(part, Rows):
                 raise SettingsError(f"Mix: {type(part).__name__} is neither a source nor a finished run")
-        names = [part.name for part in self.parts]
-        for setting, given in (("caps", self.caps), ("weights", self.weights)):
-            for name in given or {}:
+        for setting in ("caps", "weights"):
+            self._each(setting)
+        if self.weights is not None and any(not w or w < 0 for w in self._each("weights")):
+            raise SettingsError(
+                f"Mix: weights needs a positive number for each of {', '.join(p.name for p in self.parts)}"
+            )
+
+    def _each(self, setting: str) -> list[Any]:
+        """Returns a setting's value for each part, None where it has none."""
+        given, names = getattr(self, setting), [part.name for part in self.parts]
+        if isinstance(given, Mapping):
+            for name in given:
                 if name not in names:
                     raise SettingsError(f"Mix: {setting} names {name!r}{did_you_mean(name, names)}")
-        if self.weights is not None and (set(names) - set(self.weights) or min(self.weights.values()) <= 0):
-            raise SettingsError(f"Mix: weights needs a positive number for each of {', '.join(names)}")
+            return [given.get(name) for name in names]
+        if given is not None and len(given) != len(names):
+            raise SettingsError(f"Mix: {setting} has {len(given)} values for {len(names)} parts")
+        return list(given) if given is not None else [None] * len(names)
 
     def _limits(self) -> list[int | None]:
-        limits: list[int | None] = [(self.caps or {}).get(part.name) for part in self.parts]
+        limits = self._each("caps")
         if self.weights is None:
             return limits
         counts = []
         for part, cap in zip(self.parts, limits, strict=True):
             count = sum(1 for _ in part)
             counts.append(count if cap is None else min(cap, count))
-        unit = min(count / self.weights[part.name] for part, count in zip(self.parts, counts, strict=True))
-        return [round(unit * self.weights[part.name]) for part in self.parts]
+        weights = self._each("weights")
+        unit = min((count / weight for count, weight in zip(counts, weights, strict=True)), default=0)
+        return [round(unit * weight) for weight in weights]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         seen: set[str] = set()
@@ -77,4 +91,4 @@ class Mix(Source):
         parts = [part.fingerprint() for part in self.parts]
         if any(part is None for part in parts):
             return None
-        return digest([parts, dict(self.caps or {}), dict(self.weights or {}), self.seed])
+        return digest([parts, self._each("caps"), self._each("weights"), self.seed])
