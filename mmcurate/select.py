@@ -31,33 +31,33 @@ _TRACE_FIELDS = (
 _GRADE_FIELDS = ("verdict", "method", "extracted", "why")
 
 
+def _duckdb(query: str, value: str) -> str:
+    """Returns one value; nothing of the connection outlives the call."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        row = connection.execute(query, [value]).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _parse(sql: str, what: str) -> tuple[list[str], list[tuple[str, ...]]]:
     """Returns the parts of a condition that are joined by AND, and the column names in it.
 
     Raises:
         SettingsError: it isn't SQL.
     """
-    import duckdb
-
-    with duckdb.connect() as connection:
-
-        def ask(query: str, value: str) -> str:
-            row = connection.execute(query, [value]).fetchone()
-            return str(row[0]) if row else ""
-
-        tree = json.loads(ask("SELECT json_serialize_sql(?)", f"SELECT 1 FROM t WHERE {sql}"))
-        if tree.get("error"):
-            raise SettingsError(f"{what}: {sql!r} isn't SQL: {str(tree.get('error_message', '')).splitlines()[0]}")
-        if len(tree["statements"]) != 1 or tree["statements"][0]["node"]["type"] != "SELECT_NODE":
-            raise SettingsError(f'{what}: {sql!r} must be one SQL condition, such as "pass_rate > 0"')
-        where = tree["statements"][0]["node"]["where_clause"]
-        parts = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
-        texts = []
-        for part in parts:
-            tree["statements"][0]["node"]["where_clause"] = part
-            text = ask("SELECT json_deserialize_sql(?::JSON)", json.dumps(tree))
-            text = text.partition(" WHERE ")[2]
-            texts.append(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
+    tree = json.loads(_duckdb("SELECT json_serialize_sql(?)", f"SELECT 1 FROM t WHERE {sql}"))
+    if tree.get("error"):
+        raise SettingsError(f"{what}: {sql!r} isn't SQL: {str(tree.get('error_message', '')).splitlines()[0]}")
+    if len(tree["statements"]) != 1 or tree["statements"][0]["node"]["type"] != "SELECT_NODE":
+        raise SettingsError(f'{what}: {sql!r} must be one SQL condition, such as "pass_rate > 0"')
+    where = tree["statements"][0]["node"]["where_clause"]
+    parts = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
+    texts = []
+    for part in parts:
+        tree["statements"][0]["node"]["where_clause"] = part
+        text = _duckdb("SELECT json_deserialize_sql(?::JSON)", json.dumps(tree)).partition(" WHERE ")[2]
+        texts.append(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
     names: list[tuple[str, ...]] = []
 
     def walk(node: Any) -> None:
@@ -175,12 +175,14 @@ def _input(columns: Columns, state: State, shard: int) -> tuple[pa.Table, np.nda
 def _query(table: pa.Table, sql: str, what: str) -> Any:
     import duckdb
 
+    failure = ""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("t", table)
         try:
             return connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
-            raise SettingsError(f"{what}: {str(error).splitlines()[0]}") from None
+            failure = str(error).splitlines()[0]
+    raise SettingsError(f"{what}: {failure}")  # out here: an error that keeps the connection alive prints at exit
 
 
 def _drops(rows: np.ndarray, index: np.ndarray, reasons: Sequence[str]) -> pa.Table:

@@ -156,20 +156,24 @@ class WorkerPool:
             while tasks:
                 self._finish(tasks.popleft(), Stopped("the worker pool was closed"))
             return None
-        process = _Process(self.module)
-        self._processes.add(process.popen)
-        try:
-            process.receive(START_TIMEOUT_S)
-        except (OSError, EOFError, TimeoutError):
-            self._drop(process)
+        for _ in range(2):  # one more try for a worker that is killed while it starts
+            process = _Process(self.module)
+            self._processes.add(process.popen)
+            try:
+                process.receive(START_TIMEOUT_S)
+                return process
+            except (OSError, EOFError, TimeoutError):
+                self._drop(process)
+        if not self._closed:
             failure = WorkersFailed(f"`{sys.executable} -m {self.module}` doesn't start; run it by hand to see why")
             with self._wake:
                 tasks.extend(self._todo)
                 self._todo.clear()
             while tasks:
                 self._finish(tasks.popleft(), failure)
-            return None
-        return process
+        while tasks:
+            self._finish(tasks.popleft(), Stopped("the worker pool was closed"))
+        return None
 
     def _finish(self, task: Task, result: Any) -> None:
         with self._wake:
