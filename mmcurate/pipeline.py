@@ -71,9 +71,15 @@ class Pipeline:
     def _check_columns(self) -> None:
         """Finds every column that the steps need, on a run without rows."""
         state = State(Path(), [])
+        makers = [s.name for s in self.steps if isinstance(s, Step) and "responses" in s.provides.names]
         for step in self.steps:
             if isinstance(step, Step):
-                add_step(state, step)
+                _, inputs = add_step(state, step)
+                later = [m for m in makers if m not in state.entries]
+                if later and any(str(ref) == f"{ROWS}.responses" for _, ref in inputs):
+                    raise SettingsError(
+                        f"{step.name} needs responses, and {later[0]!r}, which makes them, comes after it"
+                    )
             else:
                 step.find(state)
                 state.entries[step.name] = Entry(step.name, "drops", {})
@@ -93,6 +99,8 @@ class Pipeline:
             DiskFull: too little room.
             Stopped: Ctrl-C or SIGTERM.
         """
+        if sample is not None and sample < 1:
+            raise SettingsError(f"sample = {sample} must be at least 1, or None for all")
         root = Path(out).expanduser().resolve()
         check_folder(root)
         stopping = threading.Event()

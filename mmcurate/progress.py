@@ -30,7 +30,7 @@ class Progress:
 
         self._before = self._finished = done
         self._bar: Any = tqdm(
-            total=num_rows, initial=done, desc=name, unit="row", disable=None, leave=True, dynamic_ncols=True
+            total=num_rows, initial=done, desc=name, unit=" rows", disable=None, leave=True, dynamic_ncols=True
         )
 
     def advance(self, num_rows: int, status: Mapping[str, str], rows_done: int = 0) -> None:

@@ -233,10 +233,7 @@ class Run:
                 yield out
 
     def __repr__(self) -> str:
-        lines = [f"Run({str(self.path)!r}){'' if self.complete else ', not complete'}"]
-        for line in self.funnel().rows:
-            lines.append(f"  {line.step}: {line.num_in:,} -> {line.num_out:,}")
-        return "\n".join(lines)
+        return f"Run({str(self.path)!r}){'' if self.complete else ', not complete'}\n{self.funnel()}"
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()

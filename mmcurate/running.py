@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mmcurate.columns import ROW_NUMBER, array_digest, read_schema, read_table, write_json, write_table
 from mmcurate.engine import Engine
-from mmcurate.errors import DiskFull, RunError, Stopped
+from mmcurate.errors import DiskFull, RunError, RunFolderError, Stopped
 from mmcurate.folder import MIN_FREE_BYTES
 from mmcurate.ingest import ingest
 from mmcurate.progress import Progress, say
@@ -82,12 +82,19 @@ class Running:
 
     def go(self) -> Run:
         """Takes the source in, then does each step."""
+        before = self.previous.get("source")
+        mine = {"class": type(self.source).__name__, "name": self.source.name}
+        if before and {k: before.get(k) for k in mine} != mine:
+            raise RunFolderError(
+                f"{self.root} holds a run of another source ({before['class']} {before['name']!r}, "
+                f"now {mine['class']} {mine['name']!r}): choose another folder"
+            )
         if not self.previous:
             self._manifest(complete=False)
         state = State(self.root, self._take())
         self.entries = [state.entries[ROWS]]
         if not state.num_rows():
-            say(f"no usable question in {self.source.name!r}: the report says why")
+            say(f"no usable question in {self.source.name!r}: run.funnel() says why")
         passing = 0
         for step in self.steps:
             if isinstance(step, Step):
@@ -98,7 +105,10 @@ class Running:
         self._manifest(complete=not passing)
         if passing:
             say(f"{passing:,} requests failed for reasons that may pass; the same command tries them again")
-        return Run(self.root)
+        run = Run(self.root)
+        if (self.root / "final").exists() and not run.exports:
+            say(f"{self.root / 'final'} is of an earlier run here: mmcurate.export.to_sft(run) makes it anew")
+        return run
 
     def _manifest(self, *, complete: bool) -> None:
         source = self.source
@@ -300,10 +310,26 @@ class Running:
             shards = list(range(state.num_shards)) if whole else todo
             for shard, drops in zip(shards, step.drops(state, shards), strict=True):
                 write_table(self.root / entry.files[shard], drops)
+        num_dropped = num_in = 0
         for shard in range(state.num_shards):
-            state.drop(entry, shard, read_table(self.root / entry.files[shard]))
+            drops = read_table(self.root / entry.files[shard])
+            num_dropped += drops.num_rows
+            num_in += self._num_in(state, entry, shard)
+            state.drop(entry, shard, drops)
+        if num_in and num_dropped == num_in:
+            say(
+                f"{entry.name} dropped all {num_in:,} {'traces' if entry.of else 'questions'}: is {step!r} what you mean?"
+            )
         state.entries[entry.name] = entry
         self.entries.append(entry)
+
+    @staticmethod
+    def _num_in(state: State, entry: Entry, shard: int) -> int:
+        if not entry.of:
+            return len(state.alive[shard])
+        step, _, column = entry.of.partition(".")
+        mask = state.mask(entry.of, shard)
+        return int(lengths(state.read(Ref(step, column), shard)).sum() if mask is None else mask.sum())
 
 
 def _with_metadata(path: Path) -> pa.Table:

@@ -95,6 +95,8 @@ def find(names: Sequence[tuple[str, ...]], of: str, state: State, what: str) -> 
     if not of:
         found = {}
         for name in names:
+            if len(name) == 1 and name[0] in (*_TRACE_FIELDS, *_GRADE_FIELDS):
+                raise ColumnError(f'{what}: {name[0]!r} belongs to traces: add of="responses"')
             ref = state.resolve(
                 ".".join(name[:2]) if len(name) > 1 and name[0] in state.entries else name[0], of=f"{what}: "
             )

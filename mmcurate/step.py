@@ -73,9 +73,10 @@ def _one_line(cls: type, error: pydantic.ValidationError) -> str:
     known = [f.name for f in dataclasses.fields(cls)]
     said = []
     for one in error.errors():
-        name = str(one["loc"][0]) if one["loc"] else ""
+        place = one["loc"][0] if one["loc"] else ""
+        name = known[place] if isinstance(place, int) and place < len(known) else str(place)
         if one["type"] == "unexpected_positional_argument":
-            said.append(f"argument {int(name) + 1} must be given by name: {', '.join(known)}")
+            said.append(f"too many arguments without a name; the settings are {', '.join(known)}")
         elif one["type"] == "unexpected_keyword_argument":
             said.append(f"there is no setting {name!r}{did_you_mean(name, known)}")
         elif one["type"] in ("missing", "missing_argument"):

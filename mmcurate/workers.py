@@ -56,6 +56,7 @@ class WorkerPool:
         self._threads: list[threading.Thread] = []
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._closed = False
+        self.num_done = 0
 
     def run(self, payloads: Sequence[Any]) -> list[Any]:
         """Returns the results of some tasks, in order. Safe from several threads at once.
@@ -178,6 +179,7 @@ class WorkerPool:
     def _finish(self, task: Task, result: Any) -> None:
         with self._wake:
             self._taken.discard(task)
+            self.num_done += 1
         task.done(result)
 
     def _drop(self, process: _Process) -> None:

@@ -32,7 +32,11 @@ from mmcurate.verify import Verify
 
 def arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="Without options it runs the demo.")
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="Without options it runs the demo. Keys are read from MMCURATE_API_KEY and MMCURATE_JUDGE_API_KEY.",
+        allow_abbrev=False,
+    )
     parser.add_argument(
         "--questions",
         metavar="FILE-OR-HUB-ID",

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 import mmcurate as mm
-from mmcurate.chat import OpenAIChat, SimulatedTeacher
+from mmcurate.chat import OpenAIChat, RecordedTeacher
 from mmcurate.chat.server import ChatServer
 from mmcurate.verify import Verdict, Verify, grade
 from mmcurate.workers import WorkerPool
@@ -435,9 +435,10 @@ def test_a_judge_that_fails_is_an_error_and_asked_again(tmp_path):
     from mmcurate.distill import Distill
     from mmcurate.sources import HFDataset
 
-    source = HFDataset(table([{"question": "What is it?", "answer": "a man riding a horse"}]))
+    rows = [{"id": "h", "question": "What is it?", "answer": "a man riding a horse"}]
+    source, said = HFDataset(table(rows)), [{"id": "h", "response": "<answer>a person on a horse</answer>"}]
     server = Judge(model="judge")
-    with SimulatedTeacher([], model="t") as teacher, server:
+    with RecordedTeacher(rows, said, model="t") as teacher, server:
         judge = OpenAIChat("judge", server.base_url, temperature=0.0, max_retries=0)
         server.faults = type(server.faults)(failing=1.0)
         pipeline = mm.Pipeline(

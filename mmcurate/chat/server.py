@@ -177,7 +177,7 @@ class ChatServer(ABC):
                 return
             ready.set()
             loop.run_forever()
-            loop.run_until_complete(self._runner.cleanup())
+            loop.run_until_complete(self._end())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
@@ -186,6 +186,14 @@ class ChatServer(ABC):
         ready.wait()
         if failed:
             raise ChatError(f"{type(self).__name__} can't listen on port {self._port}: {failed[0]}") from failed[0]
+
+    async def _end(self) -> None:
+        """Drops the requests in work and closes every connection."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._runner.cleanup()
 
     def stop(self) -> None:
         """Closes every connection, as a server that dies does. `start` brings it back on the same port."""

@@ -86,6 +86,8 @@ class AiohttpTransport:
             raise EndpointDown("no answer in time") from None
         except aiohttp.InvalidURL:
             raise EndpointDown("not a valid URL") from None
+        except aiohttp.ClientConnectorError as error:
+            raise EndpointDown(error.os_error.strerror or str(error.os_error)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise EndpointDown(str(error) or type(error).__name__) from None
 

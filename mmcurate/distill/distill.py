@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -109,32 +110,33 @@ class Distill(Step):
         requests = self._requests(table)
         keys = [self.teacher.request_key(r) for r in requests]
         stored = self.teacher.answer_store().get(keys, self.teacher.max_tokens)
-        new = [r for r, k in zip(requests, keys, strict=True) if k not in stored]
-        prompt = sum(
-            (len(r.system) + len(r.text)) / 4 + sum(p["width"] * p["height"] / 784 for p in r.images) for r in new
-        )
-        known = sum(a.num_tokens for a in stored.values())
-        return {
-            "requests": len(requests),
-            "stored": len(requests) - len(new),
-            "prompt_tokens": prompt,
-            "known": len(stored),
-            "known_tokens": known,
-            "bytes": 8_000.0 * len(new),
-        }
+        out = {"requests": len(requests), "stored": 0, "prompt": 0.0, "stored_prompt": 0.0}
+        for request, key in zip(requests, keys, strict=True):
+            size = (len(request.system) + len(request.text)) / 4 + sum(
+                p["width"] * p["height"] / 1024 + 2 for p in request.images
+            )
+            out["stored"] += key in stored
+            out["stored_prompt" if key in stored else "prompt"] += size
+        out["known_prompt"] = sum(a.prompt_tokens for a in stored.values())
+        out["known_tokens"] = sum(a.num_tokens for a in stored.values())
+        out["bytes"] = 8_000.0 * (out["requests"] - out["stored"])
+        return out
 
     def announce(self, plan: Mapping[str, float]) -> str:
         requests, stored = int(plan.get("requests", 0)), int(plan.get("stored", 0))
-        new = requests - stored
-        folder = self.teacher.answer_store().folder
+        new, folder = requests - stored, self.teacher.answer_store().folder
         if not new:
             return f"all {requests:,} answers are in the store {folder}"
-        mean = plan["known_tokens"] / plan["known"] if plan["known"] else min(GUESSED_TOKENS, self.teacher.max_tokens)
-        tokens = new * mean
+        # What the store holds of this very run tells more than a guess.
+        prompt = plan["prompt"] * (plan["known_prompt"] / plan["stored_prompt"] if plan["known_prompt"] else 1.0)
+        each = plan["known_tokens"] / stored if plan["known_tokens"] else min(GUESSED_TOKENS, self.teacher.max_tokens)
+        how = (
+            f"by those in the store {each:,.0f} an answer" if plan["known_tokens"] else f"a guess of {each:,} an answer"
+        )
         line = f"{new:,} requests to {self.teacher.model} ({stored:,} more are in the store {folder}), "
-        line += f"about {plan['prompt_tokens']:,.0f} tokens to send and {tokens:,.0f} to get"
-        cost = self.teacher.cost(plan["prompt_tokens"], tokens)
-        return line + (f", about US$ {cost:,.2f}" if cost else "; pass input_price= and output_price= for their cost")
+        line += f"about {prompt:,.0f} tokens to send and {new * each:,.0f} to get ({how})"
+        cost = self.teacher.cost(prompt, new * each)
+        return line + (f", about US$ {cost:,.2f}" if cost else "; with input_price and output_price it tells the cost")
 
     def status(self) -> Mapping[str, str]:
         return self._seen.status(self.teacher)  # type: ignore[attr-defined]
@@ -188,7 +190,8 @@ class _Seen:
     """What the progress line counts."""
 
     def __init__(self) -> None:
-        self.usage, self.failed, self.begin = Usage(), 0, time.monotonic()
+        self.usage, self.failed = Usage(), 0
+        self._paid: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=60)
         self._guard = threading.Lock()
 
     def count(self, _: int, result: Answer | Failure) -> None:
@@ -199,10 +202,12 @@ class _Seen:
                 self.failed += 1
 
     def status(self, teacher: Any) -> dict[str, str]:
-        paid, seconds = self.usage.paid_answers, max(1e-3, time.monotonic() - self.begin)
+        now, paid = time.monotonic(), self.usage.paid_answers
+        begin, before = self._paid[0]
+        self._paid.append((now, paid))  # a status every 0.3 s: the rate of the last 20 s or so
         out = {
             "answers": f"{self.usage.answers:,}",
-            "a second": f"{paid / seconds:,.1f}",
+            "a second": f"{(paid - before) / max(1e-3, now - begin):,.1f}",
             "tokens": f"{self.usage.tokens:,}",
         }
         cost = teacher.cost(self.usage.paid_prompt_tokens, self.usage.paid_tokens)

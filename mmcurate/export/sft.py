@@ -48,7 +48,7 @@ _VERSION = 1
 _ABOUT = "mmcurate.json"
 
 
-def to_sft(run: Run, out: str | Path | None = None) -> Any:
+def to_sft(run: Run | str | Path, out: str | Path | None = None) -> Any:
     """Writes the final SFT set and returns it as a `datasets.Dataset`; does nothing where it is there already.
 
     A trace is exported when it is still in and its verdict, if it has one, is correct. What isn't is
@@ -59,9 +59,10 @@ def to_sft(run: Run, out: str | Path | None = None) -> Any:
     written as the upright RGB that the teacher saw.
 
     Args:
-        run: a run, finished or not.
+        run: a run, finished or not, or its folder.
         out: the folder; `final` in the run folder unless given.
     """
+    run = run if isinstance(run, Run) else Run(run)
     out = Path(out).expanduser().resolve() if out else run.path / "final"
     state = run.state()
     lists = state.lists()
@@ -178,6 +179,7 @@ def _shard(
     kept_rows = np.zeros(len(alive), bool)
     out: list[list[dict[str, Any]]] = [[] for _ in rows]
     dropped: dict[str, pa.Table] = {}
+    told: list[set[str]] = [set() for _ in rows]
     system: dict[str | None, str] = {None: prompts.SYSTEM_PROMPT}
     system.update(run.prompts())
     for ref in lists:
@@ -186,6 +188,10 @@ def _shard(
         for i, (row, mine) in enumerate(zip(rows, traces, strict=True)):
             prompt = None
             for index, response, grade, pass_rate in mine:
+                if response["trace_id"] in told[i]:
+                    bad.append((int(alive[i]), index, "the same trace again"))
+                    continue
+                told[i].add(response["trace_id"])
                 if grade is not None and grade["verdict"] != "correct":
                     bad.append((int(alive[i]), index, f"verdict: {grade['verdict']}"))
                     continue

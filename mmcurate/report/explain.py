@@ -61,6 +61,7 @@ def explain(root: Path, entries: list[Entry], wanted: str) -> Explanation:
     Raises:
         RunError: no question or trace of the run has that id.
     """
+    wanted = str(wanted)
     found = _find(root, entries[0], wanted) or _find_trace(root, entries, wanted)
     if not found:
         raise RunError(
@@ -125,7 +126,9 @@ def story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanation
     if source["problem"]:
         told.drop("source", source["problem"])
     if source["responses"]:
-        lists[f"{ROWS}.responses"] = [_trace(r) for r in source["responses"]]
+        own = lists[f"{ROWS}.responses"] = [_trace(r) for r in source["responses"]]
+        for trace, grade in zip(own, source["verdicts"] or (), strict=False):
+            trace.facts.update({f"{ROWS}.{k}": v for k, v in (grade or {}).items() if v is not None})
     for entry in entries[1:]:
         if entry.kind == "drops":
             drops = read_table(root / entry.files[shard])

@@ -23,7 +23,7 @@ class Line:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(repr=False)
 class Funnel:
     """All lines.
 
@@ -34,6 +34,17 @@ class Funnel:
 
     rows: list[Line]
     traces: dict[str, list[Line]]
+
+    def __str__(self) -> str:
+        lines = []
+        for title, part in (("questions", self.rows), *self.traces.items()):
+            lines.append(title)
+            for line in part:
+                lines.append(f"  {line.step}: {line.num_in:,} -> {line.num_out:,}")
+                lines += [f"    {n:,} {reason}" for reason, n in sorted(line.dropped.items(), key=lambda i: -i[1])]
+        return "\n".join(lines)
+
+    __repr__ = __str__
 
     def to_json(self) -> dict[str, Any]:
         """Returns the funnel as JSON."""

@@ -185,8 +185,11 @@ def _histograms(root: Path, entries: list[Entry]) -> list[str]:
                 or [np.zeros(0)]
             )
             if len(rates):
-                counts, edges = np.histogram(rates, bins=8, range=(0, 1))
-                names = [f"{a:.0%} to {b:.0%}" for a, b in itertools.pairwise(edges)]
+                values, counts = np.unique(rates, return_counts=True)
+                names = [f"{v:.0%}" for v in values]
+                if len(values) > 17:
+                    counts, edges = np.histogram(rates, bins=10, range=(0, 1))
+                    names = [f"{a:.0%} to under {b:.0%}" for a, b in itertools.pairwise(edges)]
                 out.append(_histogram(f"Pass rate, {entry.name}", names, counts))
         if "responses" in entry.columns and entry.name != "rows":
             lengths = np.concatenate(

@@ -111,6 +111,11 @@ def require(where: str, there: Iterable[str], columns: Mapping[str, str]) -> Non
         SourceError: names what was expected and what is there.
     """
     there = list(there)
+    for ours in columns:
+        if ours not in COLUMNS:
+            raise SourceError(
+                f"{where}: columns names {ours!r}, which is none of our columns{did_you_mean(ours, COLUMNS[:-1])}"
+            )
     for ours, theirs in itertools.chain(columns.items(), [("question", columns.get("question", "question"))]):
         if theirs not in there:
             raise SourceError(

@@ -136,6 +136,10 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
             why = f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
             return Grade(Verdict.UNDECIDED, text, "number", why)
         return grade(equal, "number", "numbers compared")
+    if _REFUSES.search(text) and not _REFUSES.search(gold):
+        return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")
+    if want and is_words(text) and not re.search(r"\d", text):
+        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads {text[:60]!r} as a number")
     if is_words(gold):
         return Grade(
             Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text"
@@ -148,6 +152,11 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
         return grade(False, "math", str(error))
 
 
+_REFUSES = re.compile(
+    r"\b(?:cannot|can't|can not|could not|unable to|impossible to|not possible to|not enough information|insufficient)\b.*"
+    r"|\b(?:i don't know|i do not know|unknown|unanswerable)\b|无法|不能确定|不知道",
+    re.I,
+)
 _COMPARES = re.compile(
     r"\b(?:less|more|fewer|greater|larger|smaller|higher|lower|better|worse)\b.*\bthan\b|\b(?:at least|at most|up to|half|twice|double|third|quarter"
     r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b",
@@ -205,13 +214,24 @@ def grade(response: str, gold: str, *, options: Sequence[str] = (), question: st
     Args:
         response: the whole text of a model, or an answer alone.
         gold: the known answer: a value, a letter, several letters, or an option's text.
-        options: the options' texts, with or without their letters.
-        question: helps where the options stand in its text.
+        options: the options' texts, with or without their letters. A gold that is both an option's text and
+            a letter is read as the text.
+        question: helps where it lists the options on lines of their own.
+
+    Integers and fractions must be equal; a decimal may be rounded or cut at its last digit where it has two or more
+    decimals' worth of digits (24.94 for 24.9356). A missing unit is forgiven, a known one converted.
 
     Returns:
         The verdict, what was extracted, the method that decided, and why. A response is never `incorrect`
         because a check failed: that is `error`.
     """
+    if isinstance(gold, (int, float)) and not isinstance(gold, bool):
+        gold = str(gold)
+    for name, value in (("response", response), ("gold", gold)):
+        if not isinstance(value, str):
+            raise TypeError(f"grade: {name} is a {type(value).__name__}, and must be a text")
+    if isinstance(options, str) or not all(isinstance(o, str) for o in options):
+        raise TypeError("grade: options must be a list of texts")
     try:
         return decide(response, gold, list(options), question, _equal_in_pool)
     except Exception as error:  # a check that fails is an error, never a verdict on the answer

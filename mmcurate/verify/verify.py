@@ -77,6 +77,9 @@ class Verify(Step):
         accepted = {"graded": f"{total:,}", "accepted": f"{counts[Verdict.CORRECT] / total:.1%}"}
         return {**accepted, "errors": f"{counts[Verdict.ERROR]:,}"} if counts[Verdict.ERROR] else accepted
 
+    def rows_done(self) -> int:
+        return self._live.rows_done()  # type: ignore[attr-defined]
+
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = table.select(["question", "options", "answer", "responses"]).to_pylist()
         pairs = [(row, response) for row in rows for response in row["responses"] or ()]
@@ -91,6 +94,7 @@ class Verify(Step):
                 "finish_reason": response["finish_reason"],
             }
         live: _Live = self._live  # type: ignore[attr-defined]
+        live.begin(len(rows), len(tasks))
         results = dict(zip(tasks, live.pool(self.workers).run(list(tasks.values())), strict=True))
         grades = [_grade(results[_key(row, response)]) for row, response in pairs]
         passing = self._judge(pairs, grades)
@@ -155,12 +159,21 @@ class _Live:
         self.counts: Counter[str] = Counter()
         self._pool: WorkerPool | None = None
         self._guard = threading.Lock()
+        self._rows = self._tasks = 0
 
     def pool(self, workers: int | None) -> WorkerPool:
         with self._guard:
             if self._pool is None:
                 self._pool = WorkerPool("mmcurate.verify.worker", workers or os.cpu_count() or 1, TIMEOUT_S)
             return self._pool
+
+    def begin(self, num_rows: int, num_tasks: int) -> None:
+        with self._guard:
+            self._rows, self._tasks = self._rows + num_rows, self._tasks + num_tasks
+
+    def rows_done(self) -> int:
+        done = self._pool.num_done if self._pool else 0
+        return done * self._rows // self._tasks if self._tasks else 0
 
     def count(self, grades: list[Grade]) -> None:
         with self._guard:
@@ -169,5 +182,6 @@ class _Live:
     def close(self) -> None:
         with self._guard:
             pool, self._pool = self._pool, None
+            self._rows = self._tasks = 0
         if pool is not None:
             pool.close()
