@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mmcurate.chat.store import cache_folder
 from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.ingest import as_table, canonical
 from mmcurate.progress import say
@@ -59,7 +58,7 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
             usable.append(i)
         rows.append(made)
     table = as_table([rows[i] for i in usable]).select(list(dict.fromkeys(("id", *needs))))
-    step.open(Context(store=_cache() / "answers", say=say, stopping=threading.Event()))
+    step.open(Context(store=cache_folder(), say=say, stopping=threading.Event()))
     try:
         step.check()
         if signatures is not None:
@@ -97,7 +96,3 @@ def _beside(table: pa.Table, other: pa.Table) -> pa.Table:
     for name in other.column_names:
         table = table.append_column(name, other[name])
     return table
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmcurate"

@@ -315,6 +315,22 @@ def test_a_store_that_is_none(tmp_path):
     store.close()
 
 
+def test_a_question_by_hand_does_not_move_a_runs_store(tmp_path, monkeypatch):
+    import mmcurate as mm
+    from mmcurate.distill import Distill
+    from mmcurate.sources import Procedural
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with SimulatedTeacher(Procedural(3)) as server:
+        teacher = OpenAIChat(server.model, server.base_url)
+        teacher.ask("Hello")
+        mm.Pipeline(Procedural(3), Distill(teacher, num_responses=1)).run(tmp_path / "runs" / "a")
+        assert server.num_requests == 4
+    for folder, number in ((tmp_path / "cache" / "mmcurate" / "answers", 1), (tmp_path / "runs" / "answers", 3)):
+        with sqlite3.connect(folder / "answers-0000.sqlite") as connection:
+            assert connection.execute("SELECT count(*) FROM answers").fetchone() == (number,)
+
+
 def test_recorded_teacher(tmp_path):
     rows = questions(3)
     recorded = [{"id": "q1", "response": f"answer {i}"} for i in range(5)]

@@ -69,6 +69,8 @@ def test_the_same_run_again_does_nothing(source, teacher, tmp_path):
     assert number == 0
     assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*.arrow")} == before
     assert again.complete
+    assert {"mmcurate", "packages", "seed", "sample"} <= set(again.manifest)
+    assert next(e for e in again.manifest["entries"] if e["name"] == "distill")["settings"]["num_responses"] == 2
 
 
 def test_what_costs_and_what_does_not(source, teacher, tmp_path):

@@ -20,7 +20,7 @@ from mmcurate import pictures
 from mmcurate.chat.batch import Batch
 from mmcurate.chat.endpoint import Endpoint
 from mmcurate.chat.request import Answer, ChatRequest, Failure, seed
-from mmcurate.chat.store import AnswerStore, shared
+from mmcurate.chat.store import AnswerStore, cache_folder, shared
 from mmcurate.chat.transport import AiohttpTransport, ClientTransport, Transport
 from mmcurate.errors import RequestFailed, SettingsError, Stopped
 from mmcurate.step import Runtime, digest, settings
@@ -153,15 +153,18 @@ class OpenAIChat:
         live.say = say
         if live.endpoint is not None:
             live.endpoint.say = say
+        wanted = Path(self.store or store).expanduser().resolve()
+        if live.store is not None and live.store.folder != wanted:  # of a question asked by hand before the run
+            shared.give_back(live.store)
+            live.store = None
         if live.store is None:
-            live.store = shared.take(self.store or store)
+            live.store = shared.take(wanted)
 
     def answer_store(self) -> AnswerStore:
         """Returns the open answer store; in the user's cache where none was named."""
         live: _Live = self._live  # type: ignore[attr-defined]
         if live.store is None:
-            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-            live.store = shared.take(self.store or cache / "mmcurate" / "answers")
+            live.store = shared.take(self.store or cache_folder())
             log.info("answers are kept in %s", live.store.folder)
         return live.store
 

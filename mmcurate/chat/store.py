@@ -28,6 +28,12 @@ _GROUP_S = 0.02
 """How long a commit waits for more answers."""
 
 
+def cache_folder() -> Path:
+    """Returns where answers are kept that belong to no run: in the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "mmcurate" / "answers"
+
+
 class AnswerStore:
     """A folder of answers, open for reading and writing.
 
