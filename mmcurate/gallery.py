@@ -49,6 +49,11 @@ class Gallery(Sequence[dict[str, Any]]):
             lines.append(
                 f"  {row.get('id')}: {text[:80]!r} -> {row.get('answer')!r}, {len(row.get('images') or ())} picture(s)"
             )
+            for trace in row.get("traces") or ():
+                fate = f", dropped by {trace['dropped']}" if trace.get("dropped") else ""
+                lines.append(
+                    f"    {trace.get('verdict') or 'not checked'}: {str(trace.get('extracted') or '')[:40]!r}{fate}"
+                )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

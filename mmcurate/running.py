@@ -118,7 +118,9 @@ class Running:
                 "format": FORMAT,
                 "mmcurate": version("mmcurate"),
                 "python": ".".join(map(str, sys.version_info[:3])),
-                "packages": {name: version(name) for name in ("pyarrow", "datasets", "duckdb", "math-verify", "pillow")},
+                "packages": {
+                    name: version(name) for name in ("pyarrow", "datasets", "duckdb", "math-verify", "pillow")
+                },
                 "seed": self.seed,
                 "sample": self.sample,
                 "shard_rows": SHARD_ROWS,

@@ -1,6 +1,7 @@
 """The client and the answer store against a server that misbehaves in every way."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -287,7 +288,7 @@ def test_the_store_is_read_together_and_written_apart(tmp_path):
     assert two.get([b"x" * 32], 100) == {}
     one.close()
     two.close()
-    with sqlite3.connect(one.path) as connection:
+    with contextlib.closing(sqlite3.connect(one.path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
@@ -327,7 +328,7 @@ def test_a_question_by_hand_does_not_move_a_runs_store(tmp_path, monkeypatch):
         mm.Pipeline(Procedural(3), Distill(teacher, num_responses=1)).run(tmp_path / "runs" / "a")
         assert server.num_requests == 4
     for folder, number in ((tmp_path / "cache" / "mmcurate" / "answers", 1), (tmp_path / "runs" / "answers", 3)):
-        with sqlite3.connect(folder / "answers-0000.sqlite") as connection:
+        with contextlib.closing(sqlite3.connect(folder / "answers-0000.sqlite")) as connection:
             assert connection.execute("SELECT count(*) FROM answers").fetchone() == (number,)
 
 

@@ -7,12 +7,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 import pydantic
 
-from mmcurate.chat import Answer, ChatRequest, Failure, Usage
+from mmcurate.chat import Answer, AnswerStore, ChatRequest, Failure, Usage
 from mmcurate.errors import SettingsError, Stopped
 from mmcurate.prompts import SYSTEM_PROMPT, prompt_id, user_text
 from mmcurate.schema import RESPONSES
@@ -30,6 +31,8 @@ class Teacher(Protocol):
 
     model: str
     max_tokens: int
+    input_price: float
+    output_price: float
 
     def answers(
         self, requests: Sequence[ChatRequest], on_result: Callable[[int, Answer | Failure], None] | None = None
@@ -37,8 +40,36 @@ class Teacher(Protocol):
         """Answers requests, from its store where it can."""
         ...
 
+    def request_key(self, request: ChatRequest) -> bytes:
+        """Returns the key under which the request's answer is stored."""
+        ...
+
+    def answer_store(self) -> AnswerStore:
+        """Returns the open answer store."""
+        ...
+
     def fingerprint(self) -> str:
-        """Returns a digest of the model and all that its answers depend on."""
+        """Returns a digest of the model and all that its answers depend on. Raises where the model can't be asked."""
+        ...
+
+    def where(self) -> str:
+        """Returns where the model is, without secrets."""
+        ...
+
+    def cost(self, prompt_tokens: float, num_tokens: float) -> float:
+        """Returns US dollars."""
+        ...
+
+    def status(self) -> dict[str, str]:
+        """Returns what a progress line shows."""
+        ...
+
+    def open(self, store: Path, say: Callable[[str], None]) -> None:
+        """Gets ready for a run, with the run's answer store."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what `open` took."""
         ...
 
 
@@ -201,7 +232,7 @@ class _Seen:
             else:
                 self.failed += 1
 
-    def status(self, teacher: Any) -> dict[str, str]:
+    def status(self, teacher: Teacher) -> dict[str, str]:
         now, paid = time.monotonic(), self.usage.paid_answers
         begin, before = self._paid[0]
         self._paid.append((now, paid))  # a status every 0.3 s: the rate of the last 20 s or so

@@ -23,7 +23,7 @@ class Explanation:
         id: the question's or the trace's.
         kept: whether it is in the final set.
         dropped_by, reason: the step that dropped it and why; both empty where it was kept.
-        facts: what the steps said of it, by step and column.
+        facts: what the steps said of it, by step and column, in full (printing cuts long texts).
         traces: for a question, the stories of its traces; also of the answers that never came.
     """
 
