@@ -232,10 +232,6 @@ class State:
         structs = pa.StructArray.from_arrays(fields, fields=list(values.type))
         return relist(structs, lengths(images), images.is_null() if images.null_count else None)
 
-    def dropped(self, shard: int) -> dict[str, pa.Table]:
-        """Returns what each filter dropped of a shard, by the filter's name."""
-        return {e.name: read_table(self.path(e.name, shard)) for e in self.entries.values() if e.kind == "drops"}
-
 
 def lengths(lists: pa.Array) -> np.ndarray:
     """Returns the length of each list, 0 for null, as int64."""

@@ -194,10 +194,10 @@ def as_json(thing: Any) -> Any:
     Raises:
         SettingsError: a setting is neither JSON nor has a `fingerprint()`, such as a bare function.
     """
-    return _json(thing, type(thing).__name__, keep_runtime=False)
+    return _json(thing, type(thing).__name__)
 
 
-def _json(value: Any, where: str, *, keep_runtime: bool) -> Any:
+def _json(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Path):
@@ -209,13 +209,13 @@ def _json(value: Any, where: str, *, keep_runtime: bool) -> Any:
         out: dict[str, Any] = {"class": type(value).__qualname__}
         for field in dataclasses.fields(value):
             runtime = Runtime in getattr(hints.get(field.name), "__metadata__", ())
-            if field.name != "name" and (keep_runtime or not runtime):
-                out[field.name] = _json(getattr(value, field.name), f"{where}.{field.name}", keep_runtime=keep_runtime)
+            if field.name != "name" and not runtime:
+                out[field.name] = _json(getattr(value, field.name), f"{where}.{field.name}")
         return out
     if isinstance(value, Mapping):
-        return {str(k): _json(v, f"{where}.{k}", keep_runtime=keep_runtime) for k, v in value.items()}
+        return {str(k): _json(v, f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json(v, f"{where}[{i}]", keep_runtime=keep_runtime) for i, v in enumerate(value)]
+        return [_json(v, f"{where}[{i}]") for i, v in enumerate(value)]
     raise SettingsError(
         f"{where} = {_short(value)} has no content key: give it a method fingerprint() -> str "
         "that changes when its results would"

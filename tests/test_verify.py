@@ -35,7 +35,7 @@ FIVE = ["red", "12 cm", "Increases", "Decreases", "None of these"]
         ("1000000000", "100000000", "incorrect"),
         ("x^2+3x+10y", "x^2+3x+10", "incorrect"),
         ("not equilateral triangle", "equilateral triangle", "incorrect"),
-        ("", "", "undecided"),
+        ("", "", "no_answer"),
         ("", "5", "no_answer"),
     ],
 )
@@ -404,6 +404,15 @@ def test_verify_on_a_dataset():
     ]
     assert list(made["num_scored"]) == [1, 3]
     assert list(made["pass_rate"]) == [1.0, 1 / 3]
+
+
+def test_without_a_gold_nothing_is_scored():
+    made = mm.apply(
+        Verify(workers=1),
+        table([{"question": "Describe it.", "answer": None, "responses": ["<answer>a cat</answer>", ""]}]),
+    )
+    assert [g["verdict"] for g in made["verdicts"][0]] == ["undecided", "no_answer"]
+    assert (made["pass_rate"][0], made["num_scored"][0]) == (None, 0)
 
 
 class Judge(ChatServer):

@@ -48,7 +48,6 @@ class Endpoint:
     ) -> None:
         self.model, self.where, self.max_retries = model, where, max_retries
         self.say, self._scrub = say, scrub
-        self.num_retries = 0
         self._answered = False
         self._limiter = Limiter(concurrency)
         self._probe: asyncio.Task[None] | None = None
@@ -182,7 +181,6 @@ class Endpoint:
             if tries > self.max_retries or overloads > MAX_OVERLOADS:
                 times = tries + overloads
                 return Failure(f"no answer after {times} tries, the last: {reason}", passing=True), b""
-            self.num_retries += 1
             await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
 
     def _refusal(self, reply: Reply) -> Failure | None:

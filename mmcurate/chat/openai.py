@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pydantic
@@ -66,8 +66,6 @@ class OpenAIChat:
     max_retries: Annotated[int, Runtime] = pydantic.Field(default=6, ge=0)
     store: Annotated[str | Path | None, Runtime] = None
     make_client: Annotated[Callable[[], Any] | None, Runtime] = None
-
-    uses_http: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)

@@ -120,10 +120,6 @@ class AnswerStore:
                     found.setdefault(bytes(key), parse(zlib.decompress(body), bytes(key), stored=True))
         return found
 
-    def contains(self, keys: Iterable[bytes], max_tokens: int) -> int:
-        """Returns how many of the keys have an answer that serves this limit on tokens."""
-        return len(self.get(keys, max_tokens))
-
     def put(self, answer: Answer, max_tokens: int, body: bytes, done: Callable[[BaseException | None], None]) -> None:
         """Queues an answer with the body it came in; `done` is called from another thread once it is durable."""
         row = (answer.key, max_tokens, answer.finish_reason, answer.num_tokens, zlib.compress(body, 1), time.time())

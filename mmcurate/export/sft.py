@@ -114,7 +114,7 @@ def _write(run: Run, state: State, lists: Sequence[Ref], out: Path, key: str) ->
     temporary = out.with_name(f".{out.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    shown = _Pictures(run.path, temporary, out)
+    shown = _Pictures(temporary, out)
     features = datasets.Features.from_arrow_schema(SCHEMA)
     features["images"] = datasets.List(datasets.Image())
     schema = SCHEMA.with_metadata(features.arrow_schema.metadata)
@@ -281,8 +281,8 @@ def _drops(rows: list[int], index: list[Any], reasons: list[str]) -> pa.Table:
 class _Pictures:
     """Puts each picture into the final set once: a link to the run's file, or the pixels that the teacher saw."""
 
-    def __init__(self, root: Path, temporary: Path, out: Path) -> None:
-        self._root, self._temporary, self._out = root, temporary, out
+    def __init__(self, temporary: Path, out: Path) -> None:
+        self._temporary, self._out = temporary, out
         self._done: dict[str, str] = {}
 
     def show(self, picture: dict[str, Any]) -> dict[str, Any]:

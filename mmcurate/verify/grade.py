@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from mmcurate.answers import LETTERS, gold_options, letters_of, normal
+from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
 from mmcurate.verify.choice import options_in, read_choice, squeeze
 from mmcurate.verify.extract import Extracted, cut_off, extract
@@ -33,17 +34,17 @@ def decide(
     gold = gold.strip()
     if "\\boxed" in gold and (boxed := extract(gold)):
         gold = boxed.text
-    if not gold:
-        return Grade(Verdict.UNDECIDED, None, "none", "there is no gold answer")
     if finish_reason == "length" and cut_off(response):
         return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
-    choice = _choice_gold(gold, options, question)
+    choice = _choice_gold(gold, options, question) if gold else None
     if found is None and choice:
         closing = _closing_choice(response, choice[1], choice[2])
         found = Extracted(closing, "closing sentence") if closing else None
     if found is None:
         return Grade(Verdict.NO_ANSWER, None, "none", "the response gives no answer")
+    if not gold:
+        return Grade(Verdict.UNDECIDED, found.text, "none", "there is no gold answer")
     if choice:
         return _grade_choice(found.text, found.place, *choice, gold, equal_math)
     return _grade_value(found.text, found.place, gold, equal_math)
@@ -234,5 +235,7 @@ def grade(response: str, gold: str, *, options: Sequence[str] = (), question: st
         raise TypeError("grade: options must be a list of texts")
     try:
         return decide(response, gold, list(options), question, _equal_in_pool)
+    except Stopped:
+        raise
     except Exception as error:  # a check that fails is an error, never a verdict on the answer
         return Grade(Verdict.ERROR, None, "check", f"{type(error).__name__}: {error}")

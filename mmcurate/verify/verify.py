@@ -27,7 +27,7 @@ class Verify(Step):
     """Grades each response: rules, then math-verify, then the judge where no rule decides.
 
     Provides `verdicts`, one grade for each response; `pass_rate`, the share of correct ones among those
-    that are correct, incorrect or no_answer (null where none is); and `num_scored`, how many those are.
+    that are correct, incorrect or no_answer (null where none is, or where there is no gold); and `num_scored`, how many those are.
 
     Attributes:
         judge: an `OpenAIChat` at temperature 0, or None: then what no rule decides is `undecided`.
@@ -104,7 +104,7 @@ class Verify(Step):
             mine = grades[start : start + len(row["responses"] or ())]
             start += len(mine)
             verdicts.append([_struct(g) for g in mine])
-            counted = [g for g in mine if g.verdict in _SCORED]
+            counted = [g for g in mine if g.verdict in _SCORED] if row["answer"] else []
             scored.append(len(counted))
             rates.append(sum(g.verdict is Verdict.CORRECT for g in counted) / len(counted) if counted else None)
         made = pa.table(
