@@ -67,7 +67,7 @@ def test_kill_at_twenty_moments(rows, wanted, tmp_path):
         for _ in range(20):
             process = subprocess.Popen(command(rows, server, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             try:
-                process.wait(dice.uniform(0.5, 5.0))
+                process.wait(dice.uniform(0.5, 3.5))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
