@@ -43,6 +43,7 @@ GRADE = pa.struct(
         ("method", pa.string()),
         ("extracted", pa.large_string()),
         ("why", pa.large_string()),
+        ("disagreement", pa.large_string()),  # what another method said, where it said something else; else null
     ]
 )
 """One verdict on one response."""
@@ -86,12 +87,14 @@ class Grade:
         extracted: the answer that was read from the response, or None.
         method: the rule that decided, such as "choice", "number", "math" or "judge".
         why: a short sentence for people.
+        disagreement: another method's verdict where one was asked and says something else, such as "math-verify: correct".
     """
 
     verdict: Verdict
     extracted: str | None
     method: str
     why: str = ""
+    disagreement: str | None = None
 
 
 class Grader(Protocol):

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 
 from mmcurate.answers import LETTERS, normal, option_text
+from mmcurate.verify.extract import sentences
 from mmcurate.verify.number import equal_numbers, parse_number
-from mmcurate.verify.text import same_words, unwrap, words
+from mmcurate.verify.policy import DEFAULT
+from mmcurate.verify.text import same_words, unwrap, words, yes_no
 
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
@@ -90,9 +92,8 @@ def read_choice(
         joined
         and len(set(joined[1])) == len(joined[1])
         and all(c in letters for c in joined[1])
-        and list(joined[1]) == sorted(joined[1])
     ):
-        return tuple(letters.index(c) for c in joined[1]), "letters"
+        return tuple(sorted(letters.index(c) for c in joined[1])), "letters"
     if _EXCLUDES.match(text):
         return None
     match = _LABEL.match(text)
@@ -129,6 +130,47 @@ def read_choice(
     return None
 
 
+_DENIES = re.compile(r"\b(?:not|never|neither|nor|except|unlike|instead|rather|incorrect|wrong|false|eliminate[ds]?)\b|n't\b|不|非", re.I)
+
+
+def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
+    """Returns the option that a response names in its closing sentence, on a line of its own, or begins with; or nothing."""
+    letters = LETTERS[:num_letters]
+    parts = sentences(body)
+    if not parts:
+        return ""
+    said = [a or b for a, b in re.findall(r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", parts[-1])]
+    named = {c for c in said if c in letters}
+    if len(named) == 1 and not _DENIES.search(parts[-1]):
+        return named.pop()
+    labelled = [m[1] for line in body.splitlines() if (m := re.fullmatch(r"\W*[(（]?([A-Z])[)）.:：]\s*.{0,120}", line.strip())) and m[1] in letters]
+    if len(labelled) == 1:
+        return labelled[0]
+    texts = [option_text(o, i) for i, o in enumerate(options)]
+    if texts and all(yes_no(o) is not None for o in texts):
+        begin = yes_no(parts[0])
+        return next((o for o in texts if yes_no(o) is begin), "") if begin is not None else ""
+    for sentence in dict.fromkeys((parts[-1], sentences(body[:2000])[0])):
+        index = _mentioned(sentence, texts)
+        if index is not None:
+            return LETTERS[index]
+    return ""
+
+
+def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
+    """Returns the one option whose whole text stands in a sentence, as words and not denied."""
+    if _DENIES.search(sentence):
+        return None
+    said = f" {_spaced(sentence)} "
+    found = [i for i, t in enumerate(texts) if re.search(r"[a-z\u4e00-\u9fff]{3}", _spaced(t)) and f" {_spaced(t)} " in said]
+    longest = [i for i in found if not any(j != i and f" {_spaced(texts[i])} " in f" {_spaced(texts[j])} " for j in found)]
+    return longest[0] if len(longest) == 1 else None
+
+
+def _spaced(text: str) -> str:
+    return re.sub(r"[^\w'%°.-]+", " ", words(text)).replace(". ", " ").strip(" .'")
+
+
 def _mentions(text: str, letters: str) -> list[str]:
     found = [(m[1] or m[2]) for m in _MENTION.finditer(text)]
     return [c for c in found if c in letters]
@@ -155,7 +197,7 @@ def _by_value(text: str, texts: Sequence[str], equal_math: Callable[[str, str], 
     """Returns the options that a text's value equals, where it equals one only; none or several tell nothing."""
     number = parse_number(text)
     if number:
-        same = [i for i, option in enumerate(texts) if (n := parse_number(option)) and equal_numbers(number, n)]
+        same = [i for i, option in enumerate(texts) if (n := parse_number(option)) and equal_numbers(number, n, DEFAULT)]
         exact = [i for i in same if (n := parse_number(texts[i])) and n.value == number.value]
         return tuple(exact if len(exact) == 1 else same if len(same) == 1 else ())
     if equal_math and re.search(r"[\d\\^_=+]", text) and len(text) <= 200:

@@ -23,6 +23,14 @@ _CONCLUSION = re.compile(
 )
 
 
+_POLITE = re.compile(
+    r"(?:\A|(?<=[.!?。\n]))\s*(?:[*_]{0,2})(?:I hope (?:this|it|that)|(?:Please )?(?:feel free|let me know)|Hope (?:this|it|that)|Is there anything|If you (?:have|need|would like)|Do you "
+    r"(?:have|need|want)|Would you like|Thank(?:s| you)|Good luck|You're welcome|Happy to help|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
+    re.I,
+)
+_HEDGE = re.compile(r"\b(?:or (?:maybe|perhaps|possibly)|either of|could be (?:any|either)|it depends)\b", re.I)
+_BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)", re.I)
+
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
 _MATHS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 
@@ -50,6 +58,10 @@ def extract(response: str) -> Extracted | None:
     if not tagged and not re.sub(r"</?answer>", "", body, flags=re.I).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
         tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
+    if len(tagged) > 1 and len({" ".join(m[1].split()) for m in tagged}) > 1:
+        between = body[tagged[-2].end() : tagged[-1].start()]
+        if not re.sub(r"\b(?:or|and)\b|\W", "", between):
+            return None  # <answer>A</answer><answer>B</answer>
     if tagged:
         inside = tagged[-1][1].strip()
         boxes = _boxes(inside)
@@ -65,6 +77,9 @@ def extract(response: str) -> Extracted | None:
         return Extracted(_last_boxes(body, boxes), "box")
     if phrase:
         return Extracted(phrase[1], "phrase")
+    body = without_politeness(body)
+    if not body:
+        return None
     if len(body) <= 60 and "\n" not in body and len(body.split()) <= 8:
         return Extracted(body, "whole")
     if len(body) <= 1000 and (_MATHS.fullmatch(body) or re.fullmatch(r"\\begin\{(\w+)\}.*\\end\{\1\}", body, re.S)):
@@ -81,6 +96,23 @@ def extract(response: str) -> Extracted | None:
     ):
         return Extracted(maths[-1][0], "conclusion")
     return None
+
+
+def without_politeness(text: str) -> str:
+    """Returns a text without what chat models close with: "I hope this helps! Let me know if ..."."""
+    for _ in range(4):
+        tail = max(0, len(text) - 600)
+        match = _POLITE.search(text, tail)
+        if not match or match.start() == 0:
+            return text.strip()
+        text = text[: match.start()]
+    return text.strip()
+
+
+def sentences(text: str) -> list[str]:
+    """Returns the sentences of a text's end, at most 2,000 characters of it."""
+    parts = re.split(r"\n+|(?<=[^\d\s][.!?。！？])\s+|(?<=\d[.!?])\s+(?=[A-Z\\$*])|(?<=[。！？])", text[-2000:])
+    return [part.strip() for part in parts if part and part.strip()]
 
 
 def _tagged(text: str) -> list[re.Match[str]]:
@@ -112,10 +144,21 @@ def _boxes(text: str) -> list[tuple[int, str]]:
 
 
 def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
-    """Returns the last box, or all the different boxes of its sentence: "x = [1] and y = [2]" gives "1, 2"."""
+    """Returns the last box, or all the boxes of one answer: "x = [1] and y = [2]" gives "1, 2"."""
     last = boxes[-1][0]
-    begin = max(text.rfind("\n", 0, last), text.rfind(". ", 0, last)) + 1
-    return ", ".join(dict.fromkeys(inside for start, inside in boxes if start >= begin))
+    begin = max(text.rfind("\n\n", 0, last), text.rfind(". ", 0, last)) + 1
+    kept = [boxes[-1][1]]
+    after = last
+    for start, inside in reversed(boxes[:-1]):
+        if start < begin:
+            break
+        end = text.index(inside, start) + len(inside) + 1
+        between = text[end:after]
+        if len(between) > 80 or (between.strip(" $\\n.\\[]()") and not _BETWEEN.search(between)):
+            break
+        kept.insert(0, inside)
+        after = start
+    return ", ".join(dict.fromkeys(kept))
 
 
 def _last_phrase(text: str) -> tuple[int, str] | None:

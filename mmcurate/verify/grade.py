@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import re
 import threading
+import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mmcurate.answers import LETTERS, gold_options, letters_of, normal
 from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
-from mmcurate.verify.choice import options_in, read_choice, squeeze
-from mmcurate.verify.extract import Extracted, cut_off, extract
-from mmcurate.verify.math import NotMathematics
+from mmcurate.verify.choice import closing_choice, options_in, read_choice, squeeze
+from mmcurate.verify.extract import Extracted, cut_off, extract, sentences, without_politeness
+from mmcurate.verify.latex import Unreadable
+from mmcurate.verify.math import equal_math
 from mmcurate.verify.number import Number, equal_numbers, parse_number
-from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, words, yes_no
+from mmcurate.verify.policy import DEFAULT, Policy
+from mmcurate.verify.text import is_negation, is_words, said_last, same_words, unwrap, word_list, words, yes_no
+from mmcurate.verify.when import parse_when, same_when
 from mmcurate.workers import WorkerPool
 
 TIMEOUT_S = 3.0
 """How long one pair may take."""
-EqualMath = Callable[[str, str], bool]
+SECOND_OPINIONS = 50
+"""Of how many pairs that the mathematics rule decides one is put to math-verify too: chosen by content, so always the same ones."""
+MathVerify = Callable[[str, str], bool | None]
+"""Compares an answer and a gold; None where one of them isn't mathematics to it."""
 
 
 def decide(
@@ -27,95 +36,143 @@ def decide(
     gold: str,
     options: Sequence[str],
     question: str | None,
-    equal_math: EqualMath,
+    math_verify: MathVerify,
     finish_reason: str | None = None,
+    policy: Policy = DEFAULT,
 ) -> Grade:
-    """Grades one response by rules; `equal_math` is asked where none decides."""
-    gold = gold.strip()
-    if "\\boxed" in gold and (boxed := extract(gold)):
-        gold = boxed.text
+    """Grades one response by rules; `math_verify` is asked where none decides."""
+    known = _gold(gold, tuple(options), question)
     if finish_reason == "length" and cut_off(response):
         return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
-    choice = _choice_gold(gold, options, question) if gold else None
-    if found is None and choice:
-        closing = _closing_choice(response, choice[1], choice[2])
-        found = Extracted(closing, "closing sentence") if closing else None
+    if found is None and known.text:
+        found = known.closing(response)
     if found is None:
         return Grade(Verdict.NO_ANSWER, None, "none", "the response gives no answer")
-    if not gold:
+    if not known.text:
         return Grade(Verdict.UNDECIDED, found.text, "none", "there is no gold answer")
-    if choice:
-        return _grade_choice(found.text, found.place, *choice, gold, equal_math)
-    return _grade_value(found.text, found.place, gold, equal_math)
+    if known.named:
+        return _grade_choice(found, known, policy)
+    return _grade_value(found, known, math_verify, policy)
 
 
-def _choice_gold(
-    gold: str, options: Sequence[str], question: str | None
-) -> tuple[tuple[int, ...], Sequence[str], int] | None:
-    """Returns the gold's option indexes, the options and how many letters count; None where it isn't multiple choice."""
-    if not options and question and letters_of(gold, 10):
-        options = options_in(question)
-    if options:
-        named = gold_options(gold, options)
-        return (named, options, len(options)) if named else None
-    bare = unwrap(normal(gold))
-    if re.fullmatch(r"\(?[A-J]\)?\.?|[A-H](?:\s*[,、]\s*[A-H])+|(?!.$)A?B?C?D?E?F?G?H?", bare):
-        named = letters_of(bare, 10)
-        if named:
-            return named, (), 10
-    return None
+class Gold:
+    """A known answer, read once for all the responses that are compared with it.
+
+    Attributes:
+        text: the answer, without a solution around it.
+        named: the indexes of the options that it names; empty where it isn't multiple choice.
+        options: the options' texts; empty where only letters are known.
+        num_letters: how many letters count.
+        in_order: whether the order of several parts matters.
+    """
+
+    def __init__(self, gold: str, options: Sequence[str], question: str | None) -> None:
+        self.text = _without_solution(gold.strip())
+        self.named: tuple[int, ...] = ()
+        self.options, self.num_letters = tuple(options), len(options)
+        asks = question or ""
+        self.in_order = bool(_ORDERED.search(asks[-600:]))
+        if not self.text:
+            return
+        if not options and letters_of(self.text, 10) and asks:
+            self.options = tuple(options_in(asks))
+            self.num_letters = len(self.options)
+        if self.options:
+            self.named = gold_options(self.text, self.options)
+            if self.named or options:
+                return
+        bare = unwrap(normal(self.text))
+        sorted_letters = re.fullmatch(r"(?!.$)A?B?C?D?E?F?G?H?", bare)
+        if re.fullmatch(r"\(?[A-J]\)?\.?", bare) or sorted_letters or (re.fullmatch(r"[A-H](?:\s*[,、]\s*[A-H])+", bare) and not self.in_order):
+            self.named, self.options, self.num_letters = letters_of(bare, 10), (), 10
+
+    @functools.cached_property
+    def number(self) -> Number | None:
+        return parse_number(self.text)
+
+    @functools.cached_property
+    def is_words(self) -> bool:
+        return is_words(self.text)
+
+    def closing(self, response: str) -> Extracted | None:
+        """Returns what a response without any marked answer says at its end."""
+        body = response[-4000:].split("</think>")[-1]
+        if "<think>" in response and "</think>" not in response:
+            return None
+        body = without_politeness(re.sub(r"</s>|<\|\w+\|>", "", body).strip())
+        if not body:
+            return None
+        if self.named:
+            closing = closing_choice(body, self.options, self.num_letters)
+            return Extracted(closing, "closing sentence") if closing else None
+        last = sentences(body)
+        if self.number is not None:
+            for sentence in reversed(last[-3:]):
+                number = number_in(sentence)
+                if number:
+                    return Extracted(number, "closing sentence")
+                if re.search(r"\d", sentence):
+                    return None
+            return None
+        if self.is_words and last:
+            return Extracted(last[-1], "closing sentence") if len(last[-1]) <= 300 else None
+        return None
 
 
-def _closing_choice(response: str, options: Sequence[str], num_letters: int) -> str:
-    """Returns the option that a response names in its closing sentence, or begins with ("Yes, there are ..."), or nothing."""
-    body = re.sub(r"</s>\s*$", "", response.split("</think>")[-1]).strip()
-    if not body or ("<think>" in response and "</think>" not in response):
-        return ""
-    lines = [line for line in body.splitlines() if line.strip()]
-    last = re.split(r"(?<=[.。!！])\s+(?=\S)", lines[-1].strip())[-1]
-    said = set(re.findall(r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", last))
-    letters = {a or b for a, b in said if (a or b) in LETTERS[:num_letters]}
-    if len(letters) == 1:
-        return letters.pop()
-    if options and all(yes_no(o) is not None for o in options):
-        begin = yes_no(lines[0])
-        if begin is not None:
-            return next((o for o in options if yes_no(o) is begin), "")
-    return ""
+_ORDERED = re.compile(
+    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence|respectively|from (?:the )?"
+    r"(?:least|greatest|smallest|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别",
+    re.I | re.S,
+)
 
 
-def _grade_choice(
-    text: str,
-    place: str,
-    named: tuple[int, ...],
-    options: Sequence[str],
-    num_letters: int,
-    gold: str,
-    equal_math: EqualMath,
-) -> Grade:
+@functools.lru_cache(4096)
+def _gold(gold: str, options: tuple[str, ...], question: str | None) -> Gold:
+    return Gold(gold, options, question)
+
+
+def _without_solution(gold: str) -> str:
+    """Returns the answer of a gold that is a whole solution: what it boxes, or what stands after "####"."""
+    if "####" in gold:
+        return gold.rsplit("####", 1)[1].strip()
+    if "\\boxed" in gold or "<answer>" in gold or (len(gold) > 150 and re.search(r"[.!?]\s", gold)):
+        found = extract(gold)
+        if found:
+            return found.text
+    return gold
+
+
+def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     def same(a: str, b: str) -> bool:
         try:
-            return equal_math(a, b)
-        except NotMathematics:
+            return equal_math(a, b, policy) is True
+        except Unreadable:
             return False
 
-    read = read_choice(text, options, num_letters, same)
-    want = ", ".join(LETTERS[i] for i in named)
+    text, place = found.text, found.place
+    read = read_choice(text, gold.options, gold.num_letters, same)
+    want = ", ".join(LETTERS[i] for i in gold.named)
     if read is None:
-        if not options and words(text) == words(gold):
+        if not gold.options and words(text) == words(gold.text):
             return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
         return Grade(Verdict.INCORRECT, text, "choice", f"{place}: names no option; the gold is {want}")
     indexes, how = read
     have = ", ".join(LETTERS[i] for i in indexes)
-    if set(indexes) == set(named):
+    if set(indexes) == set(gold.named):
         return Grade(Verdict.CORRECT, text, "choice", f"{place}: {have}, by its {how}")
     return Grade(Verdict.INCORRECT, text, "choice", f"{place}: {have}, by its {how}; the gold is {want}")
 
 
-def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Grade:
+_BECAUSE = re.compile(
+    r",\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s|,\s+(?:not|rather than|instead of)\s(?=\W*[-$\d])"
+)
+
+
+def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
+    text, place, gold = found.text, found.place, known.text
     if place in ("phrase", "answer tag"):  # "2, as there are two stores"
-        text = re.split(r",\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s", text)[0] or text
+        text = _BECAUSE.split(text)[0] or text
 
     def grade(right: bool, method: str, why: str) -> Grade:
         return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {why}")
@@ -124,62 +181,121 @@ def _grade_value(text: str, place: str, gold: str, equal_math: EqualMath) -> Gra
         return grade(True, "text", "the same text")
     if is_negation(text, gold):
         return grade(False, "text", "the gold's negation")
-    want_yes, have_yes = yes_no(gold) if len(words(gold).split()) == 1 else None, yes_no(text)
+    one_word = len(words(gold).split()) == 1
+    want_yes, have_yes = yes_no(gold) if one_word else None, yes_no(text)
     if want_yes is not None:
         if have_yes is not None:
             return grade(have_yes is want_yes, "yes or no", f"{'yes' if have_yes else 'no'}; the gold is {gold}")
         if not is_words(text):
             return grade(False, "yes or no", f"neither yes nor no; the gold is {gold}")
-    want, have = parse_number(gold), parse_number(text) or _number_in(text)
+    want_when = parse_when(gold)
+    if want_when and (have_when := parse_when(text)):
+        return grade(same_when(have_when, want_when), "time", "dates or times compared")
+    want, have = known.number, parse_number(text)
+    if want and not have and (said := number_in(text)):
+        have = parse_number(said)
     if want and have:
-        equal = equal_numbers(have, want)
+        equal = equal_numbers(have, want, policy)
         if equal is None:
-            why = f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
-            return Grade(Verdict.UNDECIDED, text, "number", why)
+            return Grade(Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}")
+        if not equal and _decimal_comma(text, gold):
+            return grade(True, "number", "numbers compared, a comma read as a decimal point")
         return grade(equal, "number", "numbers compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
         return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")
+    if known.is_words:
+        return _grade_words(text, place, known)
     if want and is_words(text) and not re.search(r"\d", text):
         return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads {text[:60]!r} as a number")
-    if is_words(gold):
-        return Grade(
-            Verdict.UNDECIDED, text, "none", f"{place}: no rule compares the gold {gold[:60]!r} with another text"
-        )
+    return _grade_math(text, place, known, math_verify, policy)
+
+
+def _grade_words(text: str, place: str, known: Gold) -> Grade:
+    """Grades words: the same list, or a sentence that ends with them ("The city is Tokyo."). What differs is left open."""
+    gold = known.text
+    ours, theirs = word_list(text), word_list(gold)
+    if len(theirs) > 1 and len(ours) > 1:
+        same = ours == theirs if known.in_order else sorted(ours) == sorted(theirs)
+        if same:
+            return Grade(Verdict.CORRECT, text, "list", f"{place}: every part is the same")
+        if sorted(ours) == sorted(theirs):
+            return Grade(Verdict.INCORRECT, text, "list", f"{place}: the same parts in another order")
+    last = said_last(text)
+    if last and same_words(last, gold):
+        return Grade(Verdict.CORRECT, last, "text", f"{place}: the sentence says the same")
+    why = f"{place}: no rule compares the gold {gold[:60]!r} with another text"
+    return Grade(Verdict.UNDECIDED, text, "none", why)
+
+
+def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
+    gold = known.text
+    why = ""
     try:
-        return grade(equal_math(text, gold), "math", "compared by math-verify")
-    except NotMathematics as error:
-        if "gold" in str(error):
-            return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {error}")
-        return grade(False, "math", str(error))
+        equal = equal_math(text, gold, policy, ordered=known.in_order)
+    except Unreadable as error:
+        equal, why = None, str(error)
+
+    def grade(right: bool, method: str, said: str) -> Grade:
+        return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {said}")
+
+    if equal is not None:
+        made = grade(equal, "math", "mathematics compared")
+        if zlib.crc32(f"{text}\0{gold}".encode("utf-8", "replace")) % SECOND_OPINIONS == 0:
+            second = math_verify(text, gold)
+            if second is not None and second is not equal:
+                return replace(made, disagreement=f"math-verify: {'correct' if second else 'incorrect'}")
+        return made
+    second = math_verify(text, gold)
+    if second is not None:
+        return grade(second, "math-verify", "compared by math-verify")
+    return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
 _REFUSES = re.compile(
-    r"\b(?:cannot|can't|can not|could not|unable to|impossible to|not possible to|not enough information|insufficient)\b.*"
+    r"\b(?:cannot|can't|can not|could not|unable to|impossible to|not possible to|not enough information|insufficient)\b"
     r"|\b(?:i don't know|i do not know|unknown|unanswerable)\b|无法|不能确定|不知道",
     re.I,
 )
 _COMPARES = re.compile(
     r"\b(?:less|more|fewer|greater|larger|smaller|higher|lower|better|worse)\b.*\bthan\b|\b(?:at least|at most|up to|half|twice|double|third|quarter"
-    r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b",
+    r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b|\bor\b|\bnot\b|n't\b",
     re.I,
 )
+_TAIL = re.compile(
+    r"(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
+    r"([^=≈]*)$"
+)
+_STRONG = re.compile(r"\*\*\s*([^*\n]*\d[^*\n]*?)\s*\*\*|\\boxed\{([^{}]*)\}")
 
 
-def _number_in(text: str) -> Number | None:
+def number_in(text: str) -> str | None:
     """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
-    if _COMPARES.search(text):
+    if len(text) > 600 or _COMPARES.search(text):
         return None
-    tail = re.search(r"(?:=|≈|\\approx|\bis\b|\bare\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|为|是)\s*([^=≈]*)$", text)
-    if tail and (number := parse_number(tail[1].strip().rstrip("."))):
-        return number
-    if re.search(r"\bor\b|\bnot\b|\band\b|\\|[\^{}=]", text):
+    text = text.strip().rstrip(".!。 ")
+    strong = [m[1] or m[2] for m in _STRONG.finditer(text)]
+    if len(strong) == 1 and parse_number(strong[0].rstrip(".")):
+        return strong[0].rstrip(".")
+    bare = re.sub(r"[*`$]|\\[()\[\]]", "", text)
+    tail = _TAIL.search(bare)
+    if tail:
+        said = re.sub(r"^\((-?[\d.,]+)\)", r"\1", tail[1].strip())
+        if parse_number(said):
+            return said
+        if re.search(r"\d", bare[: tail.start()]) and "=" in tail[0]:
+            return None
+    if re.search(r"\\|[\^{}=≈]", bare):
         return None
-    numbers = re.findall(r"(?<![\w.])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?%?(?![\w^/])", text)
-    return (
-        parse_number(numbers[0])
-        if len(numbers) == 1 and is_words(re.sub(r"^[\s$£€]*[-+]?\d[\d,.]*", "", text))
-        else None
-    )
+    numbers = re.findall(r"(?<![\w.,])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?\s?%?(?![\w^/]|[.,:]\d)", bare)
+    if len(numbers) == 1 and not re.search(r"\d", bare.replace(numbers[0], "", 1)) and re.search(r"[A-Za-z\u4e00-\u9fff]{2}", bare):
+        return str(numbers[0]).rstrip(",")
+    return None
+
+
+def _decimal_comma(text: str, gold: str) -> bool:
+    """Whether two differ only in a comma for the decimal point: "1000,99" and "1000.99"."""
+    a, g = (re.sub(r"[$\s]|\\[()\[\]]", "", t) for t in (text, gold))
+    return a != g and "." in a + g and bool(re.fullmatch(r"-?\d+[.,]\d+", a)) and a.replace(",", ".") == g.replace(",", ".")
 
 
 _pool: WorkerPool | None = None
@@ -187,7 +303,7 @@ _pool_guard = threading.Lock()
 
 
 def pool() -> WorkerPool:
-    """Returns the process's one worker for mathematics, started when it is first needed."""
+    """Returns the process's one worker for math-verify, started when it is first needed."""
     global _pool
     with _pool_guard:
         if _pool is None:
@@ -200,42 +316,52 @@ class CheckFailed(Exception):
     """The check itself failed: it crashed or took too long."""
 
 
-def _equal_in_pool(answer: str, gold: str) -> bool:
+def _math_verify_in_pool(answer: str, gold: str) -> bool | None:
     result = pool().run([{"math": [answer, gold]}])[0]
     if "failed" in result:
         raise CheckFailed(result["failed"])
-    if "not_math" in result:
-        raise NotMathematics(result["not_math"])
-    return bool(result["equal"])
+    equal: bool | None = result["equal"]
+    return equal
 
 
-def grade(response: str, gold: str, *, options: Sequence[str] = (), question: str | None = None) -> Grade:
+def grade(
+    response: str,
+    gold: str,
+    *,
+    options: Sequence[str] = (),
+    question: str | None = None,
+    policy: Policy = DEFAULT,
+) -> Grade:
     """Grades a response against the gold answer. Callable from any thread or process.
 
     Args:
         response: the whole text of a model, or an answer alone.
-        gold: the known answer: a value, a letter, several letters, or an option's text.
+        gold: the known answer: a value, a letter, several letters, an option's text, or a solution that boxes its answer.
         options: the options' texts, with or without their letters. A gold that is both an option's text and
             a letter is read as the text.
-        question: helps where it lists the options on lines of their own.
-
-    Integers and fractions must be equal; a decimal may be rounded or cut at its last digit where it has two or more
-    decimals' worth of digits (24.94 for 24.9356). A missing unit is forgiven, a known one converted.
+        question: helps where it lists the options, or asks for an order.
+        policy: what counts as the same: units, percent, rounding.
 
     Returns:
         The verdict, what was extracted, the method that decided, and why. A response is never `incorrect`
         because a check failed: that is `error`.
     """
-    if isinstance(gold, (int, float)) and not isinstance(gold, bool):
+    check_arguments(response, gold, options)
+    if isinstance(gold, (int, float)):
         gold = str(gold)
-    for name, value in (("response", response), ("gold", gold)):
-        if not isinstance(value, str):
-            raise TypeError(f"grade: {name} is a {type(value).__name__}, and must be a text")
-    if isinstance(options, str) or not all(isinstance(o, str) for o in options):
-        raise TypeError("grade: options must be a list of texts")
     try:
-        return decide(response, gold, list(options), question, _equal_in_pool)
+        return decide(response, gold, list(options), question, _math_verify_in_pool, None, policy)
     except Stopped:
         raise
     except Exception as error:  # a check that fails is an error, never a verdict on the answer
         return Grade(Verdict.ERROR, None, "check", f"{type(error).__name__}: {error}")
+
+
+def check_arguments(response: object, gold: object, options: Sequence[str]) -> None:
+    """Refuses what isn't text."""
+    if not isinstance(response, str):
+        raise TypeError(f"grade: response is a {type(response).__name__}, and must be a text")
+    if isinstance(gold, bool) or not isinstance(gold, (str, int, float)):
+        raise TypeError(f"grade: gold is a {type(gold).__name__}, and must be a text")
+    if isinstance(options, str) or not all(isinstance(o, str) for o in options):
+        raise TypeError("grade: options must be a list of texts")

@@ -1,149 +1,51 @@
-"""Comparing numbers: commas, fractions, mixed numbers, percent, powers of ten, currencies and units."""
+"""Comparing numbers: commas, fractions, mixed numbers, percent, powers of ten, number words, currencies and units."""
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from mmcurate.answers import normal
+from mmcurate.verify.numerals import with_digits
+from mmcurate.verify.policy import Policy
 from mmcurate.verify.text import unwrap
+from mmcurate.verify.units import Unit, parse_unit, plain_unit
 
-_MAX_CHARS = 200
+_MAX_CHARS = 400
 _MAX_POWER = 400
-_SPACES = re.compile(r"\\[,;:! ]|~|\\q?quad\b|\u00a0|\u2009|\u202f")
+_SPACES = re.compile(r"\\[,;:! ]|~|\\q?quad\b|[\u00a0\u2009\u202f]")
 _DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _NUMBER = re.compile(
-    rf"(?P<sign>[-+−–]?)\s*(?P<currency>\\?\$|£|€|¥|US\$|USD\s|Rs\.?\s)?\s*(?P<sign2>[-−–]?)\s*"
-    rf"(?:(?P<whole>\d+)\s*\\[dt]?frac\s*\{{\s*(?P<wn>\d+)\s*\}}\s*\{{\s*(?P<wd>\d+)\s*\}}"
-    rf"|\\[dt]?frac\s*\{{\s*(?P<fn>-?{_DECIMAL})\s*\}}\s*\{{\s*(?P<fd>{_DECIMAL})\s*\}}"
-    rf"|\\[dt]?frac\s*(?P<sn>\d)\s*(?P<sd>\d)"
-    rf"|(?P<mw>\d+)\s+(?P<mn>\d+)\s*/\s*(?P<md>\d+)"
+    rf"(?P<sign>[-+−–]?)\s*(?P<currency>(?:US|A|C|HK|NT)?\\?\$|£|€|¥|₹|USD\s|RMB\s|Rs\.?\s)?\s*(?P<sign2>[-−–]?)\s*"
+    rf"(?:(?P<whole>\d+)\s*\\[dtc]?frac\s*\{{\s*(?P<wn>\d+)\s*\}}\s*\{{\s*(?P<wd>\d+)\s*\}}"
+    rf"|\\[dtc]?frac\s*\{{\s*(?P<fn>-?{_DECIMAL})\s*\}}\s*\{{\s*(?P<fd>{_DECIMAL})\s*\}}"
+    rf"|\\[dtc]?frac\s*(?P<sn>\d)\s*(?P<sd>\d)"
+    rf"|(?P<mw>\d+)\s+(?:and\s+)?(?P<mn>\d+)\s*/\s*(?P<md>\d+)"
     rf"|\(?(?P<sign3>-?)(?P<an>{_DECIMAL})\s*/\s*(?P<ad>{_DECIMAL})\)?"
     rf"|(?P<value>{_DECIMAL}))"
-    rf"(?:\s*(?:\\times|\\cdot|×|x|\*|·)\s*10\s*(?:\^|\*\*)\s*\{{?\s*(?P<ten>[-+−]?\d+)\s*\}}?|[eE](?P<exp>[-+]?\d+))?"
+    rf"(?:\s*(?:\\times|\\cdot|×|x|X|\*|·)\s*10\s*(?:\^|\*\*)\s*(?:\{{\s*(?P<ten>[-+−]?\d+)\s*\}}|\(\s*(?P<ten3>[-+−]?\d+)\s*\)|(?P<ten2>[-+−]?\d+))|[eE](?P<exp>[-+]?\d+))?"
 )
-_PERCENT = re.compile(r"^\s*(?:\\?%|％|percent\b|per cent\b|percentage points?\b)")
-# Each unit: its dimension, and how many base units it is. Areas and volumes are powers of lengths.
-_UNITS: dict[str, tuple[str, Fraction]] = {}
-for _dimension, _table in {
-    "length": "mm 1/1000|cm 1/100|dm 1/10|m 1|km 1000|inch 127/5000|foot 381/1250|yard 1143/1250|mile 201168/125",
-    "length^2": "hectare 10000",
-    "length^3": "ml 1/1000000|l 1/1000",
-    "mass": "mg 1/1000000|g 1/1000|kg 1|tonne 1000|pound 45359237/100000000|ounce 45359237/1600000000",
-    "time": "ms 1/1000|s 1|min 60|h 3600|day 86400|week 604800",
-    "money": "cent 1/100|dollar 1",
-    "euro": "€ 1",
-    "pounds sterling": "£ 1",
-    "yen": "¥ 1",
-    "rupees": "rs 1",
-    "yuan": "yuan 1",
-    "angle": "degree 1",
-    "celsius": "°c 1",
-    "fahrenheit": "°f 1",
-    "kelvin": "k 1",
-    "speed": "m/s 1|km/h 5/18|mph 1397/3125",
-    "force": "n 1|kn 1000",
-    "energy": "j 1|kj 1000|mega-j 1000000",
-    "power": "w 1|kw 1000|mw 1/1000|mega-w 1000000",
-    "voltage": "v 1|mv 1/1000|kv 1000",
-    "current": "a 1|ma 1/1000",
-    "resistance": "ohm 1|kohm 1000",
-    "pressure": "pa 1|kpa 1000|mega-pa 1000000",
-    "frequency": "hz 1|khz 1000|mega-hz 1000000",
-}.items():
-    for _entry in _table.split("|"):
-        _name, _factor = _entry.split()
-        _UNITS[_name] = (_dimension, Fraction(_factor))
-_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+_PERCENT = re.compile(r"^\s*(?:\\?%|％|percent(?:age)?\b|per cent\b|pct\b|percentage points?\b)(?:\s+points?\b)?", re.I)
+_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
+            "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "mil": 10**6, "bn": 10**9, "mn": 10**6}  # fmt: skip
+_FACTOR = re.compile(r"\s*(?:(hundred|thousand|million|billion|trillion|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I)
+_LETTER_FACTOR = {"k": 1000, "M": 10**6, "B": 10**9, "bn": 10**9}
 _NO_UNIT = frozenset(
     re.findall(
         r"\w+",
         "sin cos tan cot sec csc log ln lg exp sqrt mod remainder clockwise counterclockwise anticlockwise left right up down "
         "north south east west am pm noon midnight factorial squared cubed pi or and to but not if unless is are times minus "
-        "plus less more than least most fewer greater at over under between from with without except either",
+        "plus less more than least most fewer greater at over under between from with without except either hundredth hundredths tenth "
+        "tenths thousandth thousandths million billion thousand hundred trillion",
     )
 )
-_ALIASES = {
-    "millimeter": "mm",
-    "millimetre": "mm",
-    "centimeter": "cm",
-    "centimetre": "cm",
-    "meter": "m",
-    "metre": "m",
-    "kilometer": "km",
-    "kilometre": "km",
-    "in": "inch",
-    "inche": "inch",
-    "ft": "foot",
-    "feet": "foot",
-    "yd": "yard",
-    "mi": "mile",
-    "gram": "g",
-    "kilogram": "kg",
-    "kgs": "kg",
-    "ton": "tonne",
-    "t": "tonne",
-    "lb": "pound",
-    "oz": "ounce",
-    "second": "s",
-    "sec": "s",
-    "minute": "min",
-    "mins": "min",
-    "hour": "h",
-    "hr": "h",
-    "d": "day",
-    "°": "degree",
-    "deg": "degree",
-    "\\circ": "degree",
-    "^\\circ": "degree",
-    "º": "degree",
-    "dollar": "dollar",
-    "usd": "dollar",
-    "liter": "l",
-    "litre": "l",
-    "milliliter": "ml",
-    "newton": "n",
-    "joule": "j",
-    "watt": "w",
-    "volt": "v",
-    "ampere": "a",
-    "amp": "a",
-    "ω": "ohm",
-    "\\omega": "ohm",
-    "pascal": "pa",
-    "kph": "km/h",
-    "°f": "°f",
-    "°c": "°c",
-    "℃": "°c",
-    "miles per hour": "mph",
-    "mi/h": "mph",
-    "euro": "€",
-    "eur": "€",
-    "rs.": "rs",
-    "rupee": "rs",
-    "hertz": "hz",
-    "km/hr": "km/h",
-    "km/hour": "km/h",
-    "kilometers per hour": "km/h",
-    "meters per second": "m/s",
-    "厘米": "cm",
-    "毫米": "mm",
-    "米": "m",
-    "千米": "km",
-    "公里": "km",
-    "克": "g",
-    "千克": "kg",
-    "秒": "s",
-    "分钟": "min",
-    "小时": "h",
-    "度": "degree",
-    "元": "yuan",
-    "平方厘米": "cm^2",
-    "平方米": "m^2",
-    "立方厘米": "cm^3",
-}
+_NAMED = re.compile(
+    r"^(?:[A-Za-z]\w{0,2}|\\?[A-Za-z]+(?:_\{?\w+\}?)?|\\angle\s*\{?\w+\}?|∠\s*\w+|[A-Za-z]{1,3}\([^()]*\)|[A-Za-z]_\{?\w+\}?'?|[A-Z]{1,4}'?)\s*"
+    r"(?:=|≈|\\approx)\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,68 +56,121 @@ class Number:
         value: exact; a percentage is its hundredth.
         decimals: digits after the point, or None for an integer or fraction.
         percent: whether it was written as a percentage.
-        unit: what follows it, in a standard form, or an empty text.
-        digits: how many significant digits it was written with.
+        unit: what follows it, without LaTeX, or an empty text.
     """
 
     value: Fraction
     decimals: int | None
     percent: bool
     unit: str
-    digits: int
 
 
 def parse_number(text: str) -> Number | None:
     """Returns the number that a whole text is, with its unit, or None.
 
-    "x = 1,234.5 cm", "-\\frac{3}{4}", "2 1/2", "45%", "3.0 \\times 10^8 m/s" and "$12" are numbers; "3 or 4" is none.
+    "x = 1,234.5 cm", "-\\frac{3}{4}", "2 1/2", "45%", "3.0 \\times 10^8 m/s", "$12", "twelve", "5 ft 6 in" and "1.5M" are
+    numbers; "3 or 4" is none.
     """
+    return _parse(text) if len(text) <= _MAX_CHARS else None
+
+
+@functools.lru_cache(16_384)
+def _parse(text: str) -> Number | None:
+    text = re.sub(r"(?<=\d),\\!\s*(?=\d{3})", ",", text)
     text = _SPACES.sub(" ", normal(unwrap(text))).strip()
-    text = unwrap(text.replace("\\left", "").replace("\\right", "").replace("{,}", ",").replace("\\!", ""))
+    text = unwrap(re.sub(r"\\(?:left|right)(?![A-Za-z])", "", text).replace("{,}", ","))
+    text = text.replace("\\(", "").replace("\\)", "").strip()
+    text = _NAMED.sub("", text)
     text = re.sub(
-        r"^(?:[A-Za-z]\w{0,2}|\\?[A-Za-z]+(?:_\{?\w+\}?)?|\\angle\s*\w+|∠\s*\w+|[A-Za-z]\([^()]*\))\s*(?:=|≈|\\approx)\s*",
-        "",
-        text,
+        r"^(?:about|approximately|approx\.?|exactly|around|roughly|a total of|only|约|大约|≈|\\approx|=|\\sim|~)\s*", "", text, flags=re.I
     )
-    text = re.sub(r"^(?:about|approximately|approx\.?|exactly|around|≈|\\approx|=)\s*", "", text, flags=re.I)
-    text = (
-        re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text)
-        if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text)
-        else text
-    )
-    if not text or len(text) > _MAX_CHARS:
+    text = re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text) if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text) else text
+    if not text:
         return None
+    if text[0].isalpha() or (text[0] == "-" and text[1:2].isalpha()):
+        text = with_digits(text)
+    parts = _compound(text)
+    if parts:
+        return parts
     match = _NUMBER.match(text)
     if not match:
         return None
     number = _value(match)
     if number is None:
         return None
-    value, decimals, digits = number
+    value, decimals = number
     rest = text[match.end() :]
-    factor = re.match(r"\s*(hundred|thousand|million|billion|trillion|dozen)\b", rest, re.I)
+    factor = _FACTOR.match(rest)
+    letter = re.match(r"(k|M|B|bn)(?![\w^/])", rest)
     if factor:
-        value, rest = value * _FACTORS[factor[1].lower()], rest[factor.end() :]
-        decimals = None if decimals is None else decimals - len(str(_FACTORS[factor[1].lower()])) + 1
+        size = _FACTORS[(factor[1] or factor[2]).lower()]
+        value, rest = value * size, rest[factor.end() :]
+        decimals = None if decimals is None else max(0, decimals - len(str(size)) + 1)
+    elif letter:
+        value, rest = value * _LETTER_FACTOR[letter[1]], rest[letter.end() :]
+        decimals = None
     percent = _PERCENT.match(rest)
     if percent:
         value, rest = value / 100, rest[percent.end() :]
     unit = _unit(rest)
-    if unit and _standard(unit) is None and rest[:1].isascii() and not rest[:1].isspace():
+    if unit and parse_unit(unit) is None and rest[:1].isascii() and rest[:1] != "\\" and not rest[:1].isspace():
         return None  # "2xyz" is a product, "2 apples" a number
-    if unit is None or (unit and percent):
+    if unit is None or (unit and percent and parse_unit(unit)):
         return None
-    if match["currency"] and not unit:
-        sign = match["currency"].strip().lower().rstrip(".")
-        unit = "dollar" if "$" in sign or "usd" in sign else sign
-    return Number(value, decimals, bool(percent), unit, digits)
+    if percent:
+        unit = ""
+    if match["currency"]:
+        sign = match["currency"].replace("\\", "").strip().lower().rstrip(".")
+        money = "dollar" if "$" in sign or "usd" in sign else {"rmb": "yuan"}.get(sign, sign)
+        if unit and parse_unit(unit) != parse_unit(money):
+            return None if parse_unit(unit) else Number(value, decimals, False, unit)
+        unit = money
+    return Number(value, decimals, bool(percent), unit)
 
 
-def _value(match: re.Match[str]) -> tuple[Fraction, int | None, int] | None:
+_PART = re.compile(r"\s*(?:,|and)?\s*(\d+(?:\.\d+)?|\d+\s*/\s*\d+)\s*([A-Za-z'\"′″°$¢]+|[\u4e00-\u9fff]{1,2})\.?")
+
+
+def _compound(text: str) -> Number | None:
+    """Reads "5 ft 6 in", "1 h 30 min", "3 hours and 20 minutes": two or more units of one kind, each smaller than the one before."""
+    if not re.search(r"\d\D+\d", text):
+        return None
+    sign = -1 if text.startswith("-") else 1
+    at = 1 if sign < 0 else 0
+    total, sizes, dimension, first = Fraction(0), [], None, ""
+    text = re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}", r"\1", text)
+    if "°" in text and re.search(r"[′']", text):
+        text = text.replace("°", "degree ").replace("″", "arcsecond").replace('"', "arcsecond").replace("′", "arcminute ").replace("'", "arcminute ")
+    if not re.search(r"[′'\"″]", text):
+        pass
+    elif re.match(r"^\s*\d+\s*['′]\s*\d+", text):
+        text = text.replace("′", "'").replace("″", '"').replace("'", " foot ").replace('"', " inch")
+    while at < len(text):
+        match = _PART.match(text, at)
+        if not match:
+            return None
+        unit = {"arcminute": Unit((("angle", 1),), Fraction(1, 60)), "arcsecond": Unit((("angle", 1),), Fraction(1, 3600))}.get(
+            match[2]
+        ) or parse_unit(match[2])
+        if unit is None or unit.offset or (dimension is not None and unit.dimension != dimension):
+            return None
+        dimension = unit.dimension
+        if sizes and unit.factor >= sizes[-1]:
+            return None
+        first = first or match[2]
+        value = Fraction(match[1].replace(" ", ""))
+        total += value * unit.factor
+        sizes.append(unit.factor)
+        at = match.end()
+    if len(sizes) < 2:
+        return None
+    return Number(sign * total / sizes[0], None, False, first)
+
+
+def _value(match: re.Match[str]) -> tuple[Fraction, int | None] | None:
     g = match.groupdict()
     negative = sum((g[s] or "") in ("-", "−", "–") for s in ("sign", "sign2", "sign3")) % 2
     decimals: int | None = None
-    digits = 99
     try:
         if g["whole"]:
             value = int(g["whole"]) + Fraction(int(g["wn"]), int(g["wd"]))
@@ -230,111 +185,121 @@ def _value(match: re.Match[str]) -> tuple[Fraction, int | None, int] | None:
         else:
             value = _decimal(g["value"])
             plain = g["value"].replace(",", "")
-            digits = len(plain.replace(".", "").lstrip("0")) or 1
             if "." in plain:
                 decimals = len(plain) - plain.index(".") - 1
-        power = int((g["ten"] or g["exp"] or "0").replace("−", "-"))
+        power = int((g["ten"] or g["ten2"] or g["ten3"] or g["exp"] or "0").replace("−", "-"))
     except (ZeroDivisionError, InvalidOperation, ValueError):
         return None
     if abs(power) > _MAX_POWER:
         return None
     if power:
         value, decimals = value * Fraction(10) ** power, (decimals or 0) - power
-    return -value if negative else value, decimals, digits
+    return -value if negative else value, decimals
 
 
 def _decimal(text: str) -> Fraction:
     return Fraction(Decimal(text.replace(",", "")))
 
 
+@functools.lru_cache(4096)
 def _unit(text: str) -> str | None:
     """Returns what follows a number as a unit, an empty text where nothing does, or None where it is no unit."""
-    text = re.sub(r"\\(?:text|mathrm|mathbf|operatorname|rm|textrm)\s*\{([^{}]*)\}", r"\1", text)
-    text = re.sub(r"\^?\s*\{?\s*\\circ\s*\}?", "°", text)
-    if re.search(r"\\[A-Za-z]", text):
+    text = plain_unit(text.replace("\\%", "%"))
+    if not text:
+        return ""
+    if re.search(r"\\[A-Za-z]", text) or len(text) > 60:
         return None
-    text = re.sub(r"[{}\\]", "", text).replace("$", " ").strip().removesuffix(".").strip()
-    if not text or len(text) > 40:
-        return None if text else ""
-    mega = re.fullmatch(r"M(W|J|Pa|Hz)", text)
-    if mega:
-        return f"mega-{mega[1].lower()}"
-    text = re.sub(r"\s+", " ", text.lower())
-    squared = re.match(r"^(?:sq(?:uare|\.)?|平方)\s*(.+)$", text)
-    cubed = re.match(r"^(?:cubic|cu\.?|立方)\s*(.+)$", text)
-    base, power = (squared[1], "2") if squared else (cubed[1], "3") if cubed else (text, "")
-    match = re.match(r"^([a-z]+)\s*\^?\s*([23])$", base)
-    if match and not power:
-        base, power = match[1], match[2]
-    base = base.strip(" .")
-    for name in (base, base.removesuffix("s"), base.removesuffix("es")):
-        name = _ALIASES.get(name, name)
-        if name in _UNITS:
-            return f"{name}^{power}" if power else name
-    plain = re.fullmatch(r"[a-z]{3,}(?:[ -][a-z]+){0,2}(?: ?/ ?[a-z]+)?|[\u4e00-\u9fff]{1,3}", base)
-    if not plain or _NO_UNIT & set(re.split(r"[ /-]", base)) or re.search("[或和与且到不无]", base):
+    if re.fullmatch(r"\(.*\)", text):
+        text = text[1:-1].strip()
+    if parse_unit(text):
+        return text
+    low = text.lower().rstrip(".")
+    plain = re.fullmatch(r"[a-z]{3,}(?:[ -][a-z]+){0,3}(?: ?/ ?[a-z]+)?|[\u4e00-\u9fff]{1,4}", low)
+    if not plain or _NO_UNIT & set(re.split(r"[ /-]", low)) or re.search("[或和与且到不无分点]", low):
         return None
-    return base.removesuffix("s") + (f"^{power}" if power else "")
+    return low.removesuffix("s")
 
 
-def _standard(unit: str) -> tuple[str, Fraction] | None:
-    """Returns a known unit's dimension and factor."""
-    name, _, power = unit.partition("^")
-    if name not in _UNITS:
-        return None
-    dimension, factor = _UNITS[name]
-    return (f"{dimension}^{power}", factor ** int(power)) if power else (dimension, factor)
-
-
-def equal_numbers(answer: Number, gold: Number) -> bool | None:
+def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
     """Whether an answer is the gold: exactly for integers and fractions, to the precision given for decimals.
 
     A missing unit is forgiven and a different known unit converted; a percentage equals its fraction and its bare
-    number ("45%", "0.45", "45"). A decimal may be rounded to three or more significant digits. None where the
-    values agree and the units are two words that may or may not mean the same.
+    number ("45%", "0.45", "45"). None where the values agree and the units are two words that may or may not mean the same.
     """
     a, g = answer.value, gold.value
-    differ = bool(answer.unit and gold.unit and answer.unit != gold.unit)
-    if differ:
-        ours, theirs = _standard(answer.unit), _standard(gold.unit)
-        if ours and theirs:
-            if ours[0] != theirs[0]:
+    ours, theirs = parse_unit(answer.unit), parse_unit(gold.unit)
+    if answer.unit and gold.unit and ours and theirs:
+        if ours != theirs:
+            if ours.dimension != theirs.dimension:
                 return False
-            a, g = a * ours[1], g * theirs[1]
-            decimal = answer.decimals is not None or gold.decimals is not None
-            return a == g or (decimal and _close(a, g, 3e-3))
-    if _near(a, answer, g, gold):
-        return None if differ else True
-    if answer.percent != gold.percent:
-        bare_a, bare_g = (a * 100, g) if answer.percent else (a, g * 100)
-        return bare_a == bare_g or _near(bare_a, answer, bare_g, gold)
+            scaled = (a * ours.factor + ours.offset - theirs.offset) / theirs.factor
+            if scaled == g:
+                return True
+            decimal = answer.decimals is not None or gold.decimals is not None or ours.factor.denominator % 10
+            return bool(decimal) and policy.rounding is not None and abs(scaled - g) <= Fraction(5, 10 ** (policy.rounding)) * abs(g)
+        return a == g or near(answer, gold, policy)
+    if answer.unit and gold.unit:
+        if _alike(answer.unit, gold.unit):
+            return a == g or near(answer, gold, policy)
+        return None if near(answer, gold, policy) else False
+    one_sided = bool(answer.unit) != bool(gold.unit)
+    if one_sided and not policy.missing_units and not (answer.percent or gold.percent):
+        return False
+    if a == g or near(answer, gold, policy):
+        return True
+    if one_sided and policy.cents_as_dollars and {"dollar", "cent", "$"} & {answer.unit, gold.unit}:
+        return a == g * 100 or a * 100 == g
+    if "K" in (answer.unit, gold.unit) and one_sided:  # "5K" for 5,000
+        return a * 1000 == g if answer.unit else a == g * 1000
+    if answer.percent != gold.percent and policy.percent_as_number:
+        bare = [Number(n.value * 100, n.decimals, False, "") if n.percent else n for n in (answer, gold)]
+        return bare[0].value == bare[1].value or near(bare[0], bare[1], policy)
     return False
 
 
-def _near(a: Fraction, answer: Number, g: Fraction, gold: Number) -> bool:
-    """Whether the number with fewer digits is the other one rounded, or cut, at its last digit."""
-    if a == g:
+def _alike(a: str, b: str) -> bool:
+    """Whether two unknown units are the same words, one of them perhaps with more: "apple", "red apple"; "children", "child"."""
+    a, b = a.lower().removesuffix("s"), b.lower().removesuffix("s")
+    return a == b or a.removesuffix("e") == b.removesuffix("e") or {a, b} in ({"people", "person"}, {"child", "children"}, {"unit", "square unit"})
+
+
+def near(answer: Number, gold: Number, policy: Policy) -> bool:
+    """Whether one of two decimals is the other one rounded."""
+    if answer.value == gold.value:
         return True
-    if (a < 0) != (g < 0) or not a or not g:
+    if policy.rounding is None or (gold.decimals is None and gold.value.denominator == 1):
         return False
-    rounded = [(n, v) for n, v in ((answer, a), (gold, g)) if n.digits < 99]
-    if not rounded or all(n.decimals is None for n, _ in rounded):
-        return False  # fractions and integers are exact
-    if gold.decimals is None and gold.digits < 99:
-        return False  # the gold is an integer
-    coarse, value = min(rounded, key=lambda item: _places(item[0]))
-    other = g if coarse is answer else a
-    if coarse.digits < (3 if coarse.decimals is None else 2):
+    pairs = [(n, _places(n)) for n in (answer, gold) if n.decimals is not None]
+    if not pairs:
         return False
-    scale = Fraction(10) ** _places(coarse)
-    low, high = abs(other) * scale, abs(value) * scale
-    return (int(low) == high or abs(low - high) <= Fraction(1, 2)) and _close(a, g, 5e-3)
+    coarse, places = min(pairs, key=lambda item: item[1])
+    return rounds_to((gold if coarse is answer else answer).value, coarse.value, places, policy, coarse_gold=coarse is gold)
+
+
+def rounds_to(value: Fraction, coarse: Fraction, places: int, policy: Policy, *, coarse_gold: bool = False) -> bool:
+    """Whether a coarse decimal is a value rounded, or cut, at its last digit, and close enough to it.
+
+    Args:
+        value: the finer number.
+        coarse: the decimal.
+        places: how many digits it has after its point; negative for 1.2e3.
+        policy: says how close.
+        coarse_gold: whether the decimal is the gold; then the answer must round to it.
+    """
+    if policy.rounding is None:
+        return value == coarse
+    if not value or not coarse or (value < 0) != (coarse < 0):
+        return False
+    scale = Fraction(10) ** places
+    low, high = abs(value) * scale, abs(coarse) * scale
+    if high < 10:
+        return False  # one digit says too little
+    if not (abs(low - high) <= Fraction(1, 2) or (not coarse_gold and int(low) == high)):
+        return False
+    most = Fraction(5, 10**policy.rounding) * (2 if coarse_gold else 1)
+    return abs(low - high) <= most * high
 
 
 def _places(number: Number) -> int:
     """Returns how many decimals of the value are meant."""
     return (number.decimals or 0) + (2 if number.percent else 0)
-
-
-def _close(a: Fraction, g: Fraction, relative: float) -> bool:
-    return abs(a - g) <= Fraction(relative) * abs(g)

@@ -101,3 +101,22 @@ def is_words(text: str) -> bool:
     if re.search(r"\\(?!text|mathrm|mathbf|textbf|ldots|%|\$)[a-zA-Z]+|[=^_{}<>≤≥±√∞]", text):
         return False
     return bool(re.search(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", text)) and not re.match(r"^[\s$£€]*[-+]?\d", text)
+
+
+def word_list(text: str) -> list[str]:
+    """Returns the parts of "red, green and blue" or "1) red; 2) green", each as plain words."""
+    text = re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}", r"\1", unwrap(text).replace("\\ ", " "))
+    parts = re.split(r"\s*(?:,\s*and\s|[,;，；、]|\band\b|&|和|与|\n|->|→|<|>)\s*", text.strip("()[]{} "))
+    return [words(part) for part in parts if part.strip()]
+
+
+_SAYS = re.compile(r"^(?:[^.!?\n]{1,160}?)\b(?:is|are|was|were|be|called|named|shows?|represents?|:|为|是)\s+(?:called |named |most likely |likely |indeed )?(?P<what>[^.!?\n]{1,120})[.!]?$", re.I)
+
+
+def said_last(text: str) -> str | None:
+    """Returns what a sentence says that something is: "The city is Tokyo." gives "Tokyo"; None where it denies."""
+    text = unwrap(text)
+    match = _SAYS.match(text)
+    if not match or re.search(r"\b(?:not|never|or|neither|nor|may|might|could|unlikely)\b|n't\b|\?", text, re.I):
+        return None
+    return match["what"].strip()

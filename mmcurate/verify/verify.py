@@ -143,13 +143,13 @@ def _text(response: dict[str, Any]) -> str:
 def _grade(result: dict[str, Any]) -> Grade:
     if "failed" in result:
         return Grade(Verdict.ERROR, None, "worker", result["failed"])
-    return Grade(Verdict(result["verdict"]), result["extracted"], result["method"], result["why"])
+    return Grade(**{**result, "verdict": Verdict(result["verdict"])})
 
 
 def _struct(grade: Grade) -> dict[str, Any]:
     extracted = None if grade.extracted is None else grade.extracted.encode("utf-8", "replace").decode()
     why = grade.why.encode("utf-8", "replace").decode()
-    return {"verdict": str(grade.verdict), "method": grade.method, "extracted": extracted, "why": why}
+    return {"verdict": str(grade.verdict), "method": grade.method, "extracted": extracted, "why": why, "disagreement": grade.disagreement}
 
 
 class _Live:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import resource
 import sys
 from typing import Any
 
 from mmcurate.verify.grade import decide
-from mmcurate.verify.math import NotMathematics, equal_math
+from mmcurate.verify.math_verify import math_verify
+from mmcurate.verify.policy import Policy
 from mmcurate.workers import serve
 
 MAX_BYTES = 4 << 30
@@ -17,14 +20,13 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     """Grades one pair, or compares one pair of mathematical texts."""
     try:
         if "math" in task:
-            try:
-                return {"equal": equal_math(*task["math"])}
-            except NotMathematics as error:
-                return {"not_math": str(error)}
+            return {"equal": math_verify(*task["math"])}
+        policy = Policy(**task.get("policy", {}))
+        finish_reason = task.get("finish_reason")
         grade = decide(
-            task["response"], task["gold"], task["options"], task["question"], equal_math, task.get("finish_reason")
+            task["response"], task["gold"], task["options"], task["question"], math_verify, finish_reason, policy
         )
-        return {"verdict": str(grade.verdict), "extracted": grade.extracted, "method": grade.method, "why": grade.why}
+        return dataclasses.asdict(grade)
     except (Exception, RecursionError) as error:
         return {"failed": f"{type(error).__name__}: {error}"[:300]}
 
@@ -35,6 +37,6 @@ if __name__ == "__main__":
         resource.RLIMIT_AS, (MAX_BYTES if hard == resource.RLIM_INFINITY else min(MAX_BYTES, hard), hard)
     )
     sys.setrecursionlimit(5000)
-    import math_verify  # noqa: F401  before the first pair's time runs
+    importlib.import_module("math_verify")  # before the first pair's time runs
 
     serve(work)

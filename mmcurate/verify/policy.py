@@ -1,0 +1,38 @@
+"""Where reasonable people differ: what still counts as the same answer."""
+
+from __future__ import annotations
+
+import pydantic
+
+from mmcurate.step import settings
+
+
+@settings
+class Policy:
+    """What counts as the same answer. The defaults are those of most benchmarks' graders.
+
+    Never a question of policy: a changed digit or sign, another unit, an open for a closed interval, one part of several.
+
+    Attributes:
+        missing_units: "12" is right for "12 cm", and "12 cm" for "12"; the same for degrees and for the base of "204_5". Two known
+            units are always converted ("1.2 m" is "120 cm", "75 cents" is "$0.75"); two that can't be never agree.
+        percent_as_number: "45" and "0.45" are right for "45%".
+        cents_as_dollars: "75" without a unit is right for "$0.75".
+        rounding: a decimal may be the gold value rounded or cut at its last digit where the two differ by at most 5 in
+            this many digits (3: a relative difference of 0.005: "0.333" for 1/3, not "0.33"); a gold decimal may be the answer
+            rounded (2.7 for "2.718"). Integers and fractions are always exact. None: no rounding at all.
+        simplified: whether "2/4" is wrong for "1/2".
+    """
+
+    missing_units: bool = True
+    percent_as_number: bool = True
+    cents_as_dollars: bool = False
+    rounding: int | None = pydantic.Field(default=3, ge=2, le=15)
+    simplified: bool = False
+
+    def fingerprint(self) -> str:
+        """Returns what tells this policy from another."""
+        return repr(self)
+
+
+DEFAULT = Policy()
