@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,7 @@ from mmcurate.verify.number import equal_numbers, parse_number
 from mmcurate.verify.policy import DEFAULT
 from mmcurate.verify.text import same_words, unwrap, words, yes_no
 
+_MAX_CHARS = 2000
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
     rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
@@ -35,7 +37,7 @@ _ONLY_LETTERS = re.compile(
 _MENTION = re.compile(
     rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}|(?:option|choice|answer|picture|figure|image|diagram|选项?)\s+([A-Z])(?![\w'])"
 )
-_EMBEDDED = re.compile(r"(?:^|\n|\s|。|；)\s*[(（]?([A-Z])\s*[.．、:：)）]\s*")
+_EMBEDDED = re.compile(r"(?<![^\s。；;])[(（]?([A-Z])\s*[.．、:：)）]\s*")
 
 
 def options_in(question: str) -> list[str]:
@@ -76,7 +78,9 @@ def read_choice(
     ).strip()
     letters = LETTERS[:num_letters]
     texts = [option_text(o, i) for i, o in enumerate(options)]
-    by_text = _by_text(text, texts)
+    by_text = None if re.match(r"A\s+[\d$]", text) else _by_text(text, texts)  # "A 5" is no article
+    if by_text is None and (numbered := re.match(r"\d+[).]\s+(?=[A-Za-z])", text)):
+        by_text = _by_text(text[numbered.end() :], texts)
     if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
         return (by_text,), "option text"
     if _ONLY_LETTERS.match(text) and not (text.lower() in ("a", "i") and text.islower() and num_letters == 0):
@@ -151,6 +155,8 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
         begin = yes_no(parts[0])
         return next((o for o in texts if yes_no(o) is begin), "") if begin is not None else ""
     for sentence in dict.fromkeys((parts[-1], sentences(body[:2000])[0])):
+        if re.match(r"(?:\d+[.)]|[-*•])\s", sentence):
+            continue  # an item of a list of several
         index = _mentioned(sentence, texts)
         if index is not None:
             return LETTERS[index]
@@ -179,17 +185,20 @@ def _mentions(text: str, letters: str) -> list[str]:
 def _by_text(text: str, texts: Sequence[str]) -> int | None:
     """Returns the one option whose words a text is."""
     said = words(text)
-    if not said:
+    if not said or len(text) > _MAX_CHARS:
         return None
-    same = [i for i, option in enumerate(texts) if same_words(option, text) or squeeze(option) == squeeze(text)]
+    squeezed = squeeze(text)
+    same = [i for i, option in enumerate(texts) if (words(option) == said and same_words(option, text)) or squeeze(option) == squeezed]
     return same[0] if len(same) == 1 else None
 
 
+@functools.lru_cache(16_384)
 def squeeze(text: str) -> str:
     """Returns LaTeX without what doesn't change its meaning."""
     text = re.sub(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]", " ", unwrap(text))
     text = re.sub(r"(?<![A-Za-z0-9.])\s+|\s+(?![A-Za-z0-9.])", "", text)
     text = re.sub(r"\\[dt]frac", r"\\frac", text)
+    text = re.sub(r"(?<=[A-Za-z)])_(?:\{(\d+)\}|(\d))", r"\1\2", text)  # H_2O
     return re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text).replace("^{\\circ}", "°").replace("^\\circ", "°")
 
 

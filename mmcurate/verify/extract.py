@@ -23,6 +23,11 @@ _CONCLUSION = re.compile(
 )
 
 
+_NO_ANSWER = re.compile(
+    r"(?:not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b|(?:correct|right|reasonable|consistent|verified|valid|unique|"
+    r"confirmed|plausible)\W*$",
+    re.I,
+)
 _POLITE = re.compile(
     r"(?:\A|(?<=[.!?。\n]))\s*(?:[*_]{0,2})(?:I hope (?:this|it|that)|(?:Please )?(?:feel free|let me know)|Hope (?:this|it|that)|Is there anything|If you (?:have|need|would like)|Do you "
     r"(?:have|need|want)|Would you like|Thank(?:s| you)|Good luck|You're welcome|Happy to help|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
@@ -80,9 +85,9 @@ def extract(response: str) -> Extracted | None:
     body = without_politeness(body)
     if not body:
         return None
-    if len(body) <= 60 and "\n" not in body and len(body.split()) <= 8:
+    if len(body) <= 60 and "\n" not in body and len(re.findall(r"[A-Za-z]{3,}", body)) <= 7:
         return Extracted(body, "whole")
-    if len(body) <= 1000 and (_MATHS.fullmatch(body) or re.fullmatch(r"\\begin\{(\w+)\}.*\\end\{\1\}", body, re.S)):
+    if len(body) <= 1000 and (_MATHS.fullmatch(body) or _is_formula(body)):
         return Extracted(body, "whole")
     last = [line for line in body.splitlines() if line.strip()][-1].strip()
     match = _CONCLUSION.search(last)
@@ -113,6 +118,16 @@ def sentences(text: str) -> list[str]:
     """Returns the sentences of a text's end, at most 2,000 characters of it."""
     parts = re.split(r"\n+|(?<=[^\d\s][.!?。！？])\s+|(?<=\d[.!?])\s+(?=[A-Z\\$*])|(?<=[。！？])", text[-2000:])
     return [part.strip() for part in parts if part and part.strip()]
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a text is mathematics alone, or numbers on lines of their own."""
+    if "\n\n" in text:
+        return False
+    prose = re.sub(r"\\(?:text|mathrm|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+", " ", text)
+    if re.search(r"[A-Za-z]{3,}|[\u4e00-\u9fff]", prose):
+        return False
+    return bool(re.search(r"[\d=\\^]", text)) and ("\n" not in text or "\\begin" in text or len(text) <= 120)
 
 
 def _tagged(text: str) -> list[re.Match[str]]:
@@ -169,7 +184,7 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             continue
         end = _sentence_end(rest)
         said = rest[:end].strip().strip("*_").strip()
-        if said and not re.match(r"(?:not|that|as follows|in|the following|unclear|unknown)\b", said, re.I):
+        if said and not _NO_ANSWER.match(said):
             return match.start(), said
     return None
 

@@ -14,6 +14,7 @@ from mmcurate.answers import LETTERS, gold_options, letters_of, normal
 from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
 from mmcurate.verify.choice import closing_choice, options_in, read_choice, squeeze
+from mmcurate.verify.expression import TooLarge
 from mmcurate.verify.extract import Extracted, cut_off, extract, sentences, without_politeness
 from mmcurate.verify.latex import Unreadable
 from mmcurate.verify.math import equal_math
@@ -147,7 +148,7 @@ def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     def same(a: str, b: str) -> bool:
         try:
             return equal_math(a, b, policy) is True
-        except Unreadable:
+        except (Unreadable, TooLarge):
             return False
 
     text, place = found.text, found.place
@@ -171,7 +172,7 @@ _BECAUSE = re.compile(
 
 def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
     text, place, gold = found.text, found.place, known.text
-    if place in ("phrase", "answer tag"):  # "2, as there are two stores"
+    if place in ("phrase", "answer tag") and not same_words(text, gold):  # "2, as there are two stores"
         text = _BECAUSE.split(text)[0] or text
 
     def grade(right: bool, method: str, why: str) -> Grade:
@@ -191,15 +192,19 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
     want_when = parse_when(gold)
     if want_when and (have_when := parse_when(text)):
         return grade(same_when(have_when, want_when), "time", "dates or times compared")
+    names = [m[1] if (m := _NAME.match(t)) else "" for t in (text, gold)]
+    if all(names) and names[0].lower() != names[1].lower():
+        return grade(False, "math", f"{names[0]} is given; the gold is of {names[1]}")
+    if _decimal_comma(text, gold):
+        return grade(True, "number", "numbers compared, a comma read as a decimal point")
     want, have = known.number, parse_number(text)
-    if want and not have and (said := number_in(text)):
+    approximates = "\\approx" in text or "≈" in text  # "x = 1/3 ≈ 0.33" is for the comparison of mathematics
+    if want and not have and not approximates and (said := number_in(text)):
         have = parse_number(said)
     if want and have:
         equal = equal_numbers(have, want, policy)
         if equal is None:
             return Grade(Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}")
-        if not equal and _decimal_comma(text, gold):
-            return grade(True, "number", "numbers compared, a comma read as a decimal point")
         return grade(equal, "number", "numbers compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
         return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")
@@ -234,6 +239,8 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
         equal = equal_math(text, gold, policy, ordered=known.in_order)
     except Unreadable as error:
         equal, why = None, str(error)
+    except TooLarge as error:
+        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {error}, so nothing is compared")
 
     def grade(right: bool, method: str, said: str) -> Grade:
         return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {said}")
@@ -251,6 +258,7 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
     return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
+_NAME = re.compile(r"^\s*\$?\s*([A-Za-z])\s*=\s*[-+\d.,/\s]+\$?\s*$")
 _REFUSES = re.compile(
     r"\b(?:cannot|can't|can not|could not|unable to|impossible to|not possible to|not enough information|insufficient)\b"
     r"|\b(?:i don't know|i do not know|unknown|unanswerable)\b|无法|不能确定|不知道",
@@ -261,29 +269,31 @@ _COMPARES = re.compile(
     r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b|\bor\b|\bnot\b|n't\b",
     re.I,
 )
+_BEFORE = re.compile(r"\b(?:half|twice|double|third|quarter|not|than|or|between|least|most|up)\W*(?:[a-z]+\W+)?$|n't\W*(?:[a-z]+\W+)?$", re.I)
 _TAIL = re.compile(
-    r"(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
-    r"([^=≈]*)$"
+    r"^(.*)(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
+    r"([^=≈]*)$",
+    re.S,
 )
 _STRONG = re.compile(r"\*\*\s*([^*\n]*\d[^*\n]*?)\s*\*\*|\\boxed\{([^{}]*)\}")
 
 
 def number_in(text: str) -> str | None:
     """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
-    if len(text) > 600 or _COMPARES.search(text):
+    if len(text) > 600:
         return None
     text = text.strip().rstrip(".!。 ")
     strong = [m[1] or m[2] for m in _STRONG.finditer(text)]
     if len(strong) == 1 and parse_number(strong[0].rstrip(".")):
         return strong[0].rstrip(".")
     bare = re.sub(r"[*`$]|\\[()\[\]]", "", text)
-    tail = _TAIL.search(bare)
-    if tail:
-        said = re.sub(r"^\((-?[\d.,]+)\)", r"\1", tail[1].strip())
+    tail = _TAIL.match(bare)
+    if tail and not _BEFORE.search(tail[1]):
+        said = re.sub(r"^\((-?[\d.,]+)\)", r"\1", tail[2].strip())
         if parse_number(said):
             return said
-        if re.search(r"\d", bare[: tail.start()]) and "=" in tail[0]:
-            return None
+    if _COMPARES.search(text):
+        return None
     if re.search(r"\\|[\^{}=≈]", bare):
         return None
     numbers = re.findall(r"(?<![\w.,])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?\s?%?(?![\w^/]|[.,:]\d)", bare)

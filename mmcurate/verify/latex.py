@@ -149,7 +149,8 @@ def _tokens(text: str, commas: bool) -> list[Token]:
                 out += [("sign", ","), ("num", part)]
             continue
         if kind == "num":
-            out.append(("num", value.replace(",", "").rstrip(".") if value != "." else value))
+            repeats = value.endswith(".") and re.match(r"\s*\\(?:overline|dot|bar)\b", text[at:])
+            out.append(("num", value.replace(",", "") if repeats else value.replace(",", "").rstrip(".")))
         elif kind == "text":
             _text(kept[int(value[1:-1])], out)
         elif kind == "word":
@@ -814,6 +815,8 @@ class _Reader:
             said = inner[1] if inner[0] in ("sym", "text") else "".join(str(f[1]) for f in _flat(inner) if f[0] in ("sym", "num"))
             if not said:
                 raise Unreadable(command)
+            if name in ("vec", "overrightarrow") or (name == "overline" and re.fullmatch(r"[A-Z]{2,}", said)):
+                return ("sym", said)  # a segment or a vector, however it is marked
             return ("sym", f"{name}:{said}")
         if name in GREEK:
             return self.symbol(name)

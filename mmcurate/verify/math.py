@@ -32,6 +32,7 @@ def equal_math(answer: str, gold: str, policy: Policy, *, ordered: bool = False)
 
     Raises:
         Unreadable: one of them isn't mathematics; the message says which.
+        TooLarge: both are numbers too large to hold.
     """
     texts = {"gold": clean(gold), "answer": clean(answer)}
     result: Answer = False
@@ -55,6 +56,8 @@ def clean(text: str) -> str:
     if len(text) > 2 * MAX_CHARS:
         raise Unreadable(f"a text of {len(text):,} characters isn't mathematics")
     text = unwrap(normal(text))
+    if "\n" in text and "\\" not in text:
+        text = re.sub(r"\s*\n\s*", ", ", text)
     text = text.replace("\\(", " ").replace("\\)", " ").replace("\\[", " ").replace("\\]", " ")
     parts = re.findall(r"\$\$?([^$]+)\$\$?", text)
     if len(parts) == 1 and re.search(r"[A-Za-z]{3}", re.sub(r"\$\$?[^$]+\$\$?|\b(?:and|or)\b", "", text)):
@@ -376,7 +379,7 @@ class _Comparison:
                 continue
             if None in results:
                 if results[0] is results[1]:
-                    return None
+                    return self.logarithms(a, g)
                 if not names:
                     return False
                 continue
@@ -391,6 +394,15 @@ class _Comparison:
         if agreed:
             return True
         return None
+
+    def logarithms(self, a: Node, g: Node) -> Answer:
+        """Compares two powers that are too large to hold."""
+        logs: list[Node] = []
+        for node in (a, g):
+            if node[0] != "^":
+                raise TooLarge("both numbers are too large to hold")
+            logs.append(("*", (node[2], ("fn", "ln", node[1]))))
+        return self.expressions(logs[0], logs[1])
 
     def same_to_50_digits(self, a: Node, g: Node, values: dict[str, Any]) -> bool:
         try:

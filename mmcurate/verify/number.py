@@ -112,6 +112,7 @@ def _parse(text: str) -> Number | None:
     percent = _PERCENT.match(rest)
     if percent:
         value, rest = value / 100, rest[percent.end() :]
+    rest = re.sub(r"^(?:st|nd|rd|th)\b", "", rest)
     unit = _unit(rest)
     if unit and parse_unit(unit) is None and rest[:1].isascii() and rest[:1] != "\\" and not rest[:1].isspace():
         return None  # "2xyz" is a product, "2 apples" a number
@@ -228,6 +229,8 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
     """
     a, g = answer.value, gold.value
     ours, theirs = parse_unit(answer.unit), parse_unit(gold.unit)
+    if "¥" in (answer.unit, gold.unit) and {"元", "yuan"} & {answer.unit, gold.unit}:
+        return a == g or near(answer, gold, policy)
     if answer.unit and gold.unit and ours and theirs:
         if ours != theirs:
             if ours.dimension != theirs.dimension:
@@ -292,12 +295,11 @@ def rounds_to(value: Fraction, coarse: Fraction, places: int, policy: Policy, *,
         return False
     scale = Fraction(10) ** places
     low, high = abs(value) * scale, abs(coarse) * scale
-    if high < 10:
-        return False  # one digit says too little
+    if high < 10 ** (policy.rounding - 1 - coarse_gold):
+        return False  # too few digits
     if not (abs(low - high) <= Fraction(1, 2) or (not coarse_gold and int(low) == high)):
         return False
-    most = Fraction(5, 10**policy.rounding) * (2 if coarse_gold else 1)
-    return abs(low - high) <= most * high
+    return abs(low - high) <= Fraction(1 + coarse_gold, 2 * 10 ** (policy.rounding - 1)) * high
 
 
 def _places(number: Number) -> int:

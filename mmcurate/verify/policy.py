@@ -18,9 +18,9 @@ class Policy:
             units are always converted ("1.2 m" is "120 cm", "75 cents" is "$0.75"); two that can't be never agree.
         percent_as_number: "45" and "0.45" are right for "45%".
         cents_as_dollars: "75" without a unit is right for "$0.75".
-        rounding: a decimal may be the gold value rounded or cut at its last digit where the two differ by at most 5 in
-            this many digits (3: a relative difference of 0.005: "0.333" for 1/3, not "0.33"); a gold decimal may be the answer
-            rounded (2.7 for "2.718"). Integers and fractions are always exact. None: no rounding at all.
+        rounding: a decimal of at least this many significant digits may be the gold value rounded or cut at its last digit
+            ("0.333" for 1/3, not "0.33"); an answer may round to a gold decimal of at least one digit less ("2.718" for 2.7).
+            Integers and fractions are always exact. None: no rounding at all.
         simplified: whether "2/4" is wrong for "1/2".
     """
 

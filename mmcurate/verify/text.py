@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from mmcurate.answers import plain
@@ -25,38 +26,42 @@ _YES = {
 _NEGATION = re.compile(r"^(?:not|no|non-?|isn't|is not|never|不|非)\s*(?:an?\s+|the\s+)?")
 
 
+_MARKS: dict[str, tuple[tuple[str, str], ...]] = {
+    "$": (("$$", "$$"), ("$", "$")),
+    "\\": (("\\(", "\\)"), ("\\[", "\\]"), ("\\boxed{", "}")),
+    "*": (("**", "**"), ("*", "*")),
+    "_": (("__", "__"),),
+    '"': (('"', '"'),),
+    "'": (("'", "'"),),
+    "“": (("“", "”"),),
+    "‘": (("‘", "’"),),
+    "「": (("「", "」"),),
+    "`": (("`", "`"),),
+}
+_FINAL = re.compile(r"(?<=[\w)\]}°%$])[.。,，;；]+$")
+
+
+@functools.lru_cache(16_384)
 def unwrap(text: str) -> str:
     """Returns a text without the marks around it: `$...$`, `\\text{...}`, `**...**`, quotes, outer brackets of a word."""
     before = None
     while before != text:
-        before = text
-        text = text.strip().strip("`").strip()
-        for left, right in (
-            ("$$", "$$"),
-            ("$", "$"),
-            ("\\(", "\\)"),
-            ("\\[", "\\]"),
-            ("**", "**"),
-            ("*", "*"),
-            ("__", "__"),
-            ('"', '"'),
-            ("'", "'"),
-            ("“", "”"),
-            ("‘", "’"),
-            ("「", "」"),
-            ("\\boxed{", "}"),
-        ):
+        before = text = text.strip()
+        for left, right in _MARKS.get(text[:1], ()):
             if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
                 inner = text[len(left) : len(text) - len(right)]
                 if left not in inner or left == "\\boxed{":
                     text = inner
-        match = _WRAP.match(text)
-        if match and match[1].count("{") == match[1].count("}") and "}" not in match[1].partition("{")[0]:
-            text = match[1]
-        text = re.sub(r"(?<=[\w)\]}°%$])[.。,，;；]+$", "", text)
+        if text.startswith("\\"):
+            match = _WRAP.match(text)
+            if match and match[1].count("{") == match[1].count("}") and "}" not in match[1].partition("{")[0]:
+                text = match[1]
+        if text and text[-1] in ".。,，;；":
+            text = _FINAL.sub("", text)
     return text
 
 
+@functools.lru_cache(16_384)
 def words(text: str) -> str:
     """Returns a text for comparing as words: plain, without articles, marks around it and final punctuation."""
     text = plain(unwrap(text).replace("\\ ", " ").replace("~", " "))
@@ -70,10 +75,18 @@ def words(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+_SAME = [
+    frozenset({"no solution", "no solutions", "no real solution", "no real solutions", "empty set", "\\emptyset", "\\varnothing", "∅", "无解", "空集"}),
+    frozenset({"dne", "does not exist", "doesn't exist", "undefined", "不存在"}),
+    frozenset({"none of these", "none of above", "none of them"}),
+    frozenset({"all of these", "all of above", "all of them"}),
+]
+
+
 def same_words(a: str, b: str) -> bool:
     """Whether two texts are the same words. Case matters where it may be all that differs in meaning: Co and CO."""
     if words(a) != words(b):
-        return False
+        return any(words(a) in same and words(b) in same for same in _SAME)
     symbols = re.compile(r"(?=.*[A-Z])[A-Za-z]{1,3}\d*|[\d.\s]+[A-Za-z]{1,3}")
     first, second = unwrap(a), unwrap(b)
     if symbols.fullmatch(first) and symbols.fullmatch(second) and words(a) not in _YES:
