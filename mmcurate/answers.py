@@ -1,16 +1,49 @@
-"""Reading a gold answer: which option it names, and its plain text."""
+"""Reading the options and the gold answer of a row: which option it names, and its plain text."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LABEL = re.compile(r"^\s*(?:[(\[（【]\s*([A-Za-z])\s*[)\]）】][.:：]?|([A-Za-z])\s*[.．:：)）、])\s*(?=\S)", re.S)
 _SUPERSCRIPTS = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _FRACTIONS = re.compile("([0-9]?)([¼½¾⅐-⅞↉])")
 _LETTERS = re.compile(r"^\W*([A-Z](?:\s*(?:,|、|，|;|&|and|\s)\s*[A-Z])*|[A-Z]{1,8})\W*$")
+
+
+def clean(value: Any) -> str | None:
+    """Returns a value as text that Arrow and every JSON reader take, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def options_of(value: Any) -> list[str]:
+    """Returns options in whatever form a data set has them: a list, letters with texts, or a list written as text."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith(("[", "{")):
+            for read in (json.loads, ast.literal_eval):
+                try:
+                    return options_of(read(text))
+                except (ValueError, SyntaxError):
+                    continue
+        return [value] if text else []
+    if isinstance(value, Mapping):
+        return [clean(value[k]) or "" for k in sorted(value, key=str) if value[k] is not None]
+    if isinstance(value, (list, tuple)):
+        return [clean(o) or "" for o in value]
+    if hasattr(value, "tolist"):  # a numpy array
+        return options_of(value.tolist())
+    return []
 
 
 def normal(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmcurate import pictures
-from mmcurate.answers import gold_options
+from mmcurate.answers import clean, gold_options, options_of
 from mmcurate.columns import array_digest, durable_write, write_table
 from mmcurate.prompts import clean_question, user_text
 from mmcurate.schema import GRADES, RESPONSE, RESPONSES, ROW
@@ -22,36 +21,6 @@ _KNOWN = frozenset(ROW.names) - {"problem", "metadata", "responses", "verdicts"}
 
 
 _FIELDS = [f.name for f in RESPONSE]
-
-
-def clean(value: Any) -> str | None:
-    """Returns a value as text that Arrow and every JSON reader take, or None."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        value = json.dumps(value, ensure_ascii=False, default=str)
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def options_of(value: Any) -> list[str]:
-    """Returns options in whatever form a data set has them: a list, letters with texts, or a list written as text."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text.startswith(("[", "{")):
-            for read in (json.loads, ast.literal_eval):
-                try:
-                    return options_of(read(text))
-                except (ValueError, SyntaxError):
-                    continue
-        return [value] if text else []
-    if isinstance(value, Mapping):
-        return [clean(value[k]) or "" for k in sorted(value, key=str) if value[k] is not None]
-    if isinstance(value, (list, tuple)):
-        return [clean(o) or "" for o in value]
-    if hasattr(value, "tolist"):  # a numpy array
-        return options_of(value.tolist())
-    return []
 
 
 def given_answers(extra: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, list[Any] | None]:

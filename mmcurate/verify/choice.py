@@ -92,11 +92,7 @@ def read_choice(
                 return None  # "A, A, A" chooses nothing
             return tuple(sorted({letters.index(c) for c in found})), "letter"
     joined = re.fullmatch(r"[\W_]*([A-Z]{2,8})[\W_]*", text)
-    if (
-        joined
-        and len(set(joined[1])) == len(joined[1])
-        and all(c in letters for c in joined[1])
-    ):
+    if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]):
         return tuple(sorted(letters.index(c) for c in joined[1])), "letters"
     if _EXCLUDES.match(text):
         return None
@@ -104,6 +100,8 @@ def read_choice(
     if match and (match[1] or match[2]) in letters:
         index = letters.index(match[1] or match[2])
         rest = match[3].strip()
+        if texts and rest and _by_text(rest, texts) == index:
+            return (index,), "letter and text"
         others = {letters.index(c) for c in _mentions(rest, letters)} - {index}
         if others and re.match(r"^(?:or|and|,|/|&|和|或|与)\b", rest, re.I):
             return tuple(sorted({index, *others})), "letters"
@@ -134,7 +132,9 @@ def read_choice(
     return None
 
 
-_DENIES = re.compile(r"\b(?:not|never|neither|nor|except|unlike|instead|rather|incorrect|wrong|false|eliminate[ds]?)\b|n't\b|不|非", re.I)
+_DENIES = re.compile(
+    r"\b(?:not|never|neither|nor|except|unlike|instead|rather|incorrect|wrong|false|eliminate[ds]?)\b|n't\b|不|非", re.I
+)
 
 
 def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
@@ -143,11 +143,20 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     parts = sentences(body)
     if not parts:
         return ""
-    said = [a or b for a, b in re.findall(r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", parts[-1])]
+    said = [
+        a or b
+        for a, b in re.findall(
+            r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", parts[-1]
+        )
+    ]
     named = {c for c in said if c in letters}
     if len(named) == 1 and not _DENIES.search(parts[-1]):
         return named.pop()
-    labelled = [m[1] for line in body.splitlines() if (m := re.fullmatch(r"\W*[(（]?([A-Z])[)）.:：]\s*.{0,120}", line.strip())) and m[1] in letters]
+    labelled = [
+        m[1]
+        for line in body.splitlines()
+        if (m := re.fullmatch(r"\W*[(（]?([A-Z])[)）.:：]\s*.{0,120}", line.strip())) and m[1] in letters
+    ]
     if len(labelled) == 1:
         return labelled[0]
     texts = [option_text(o, i) for i, o in enumerate(options)]
@@ -168,8 +177,12 @@ def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
     if _DENIES.search(sentence):
         return None
     said = f" {_spaced(sentence)} "
-    found = [i for i, t in enumerate(texts) if re.search(r"[a-z\u4e00-\u9fff]{3}", _spaced(t)) and f" {_spaced(t)} " in said]
-    longest = [i for i in found if not any(j != i and f" {_spaced(texts[i])} " in f" {_spaced(texts[j])} " for j in found)]
+    found = [
+        i for i, t in enumerate(texts) if re.search(r"[a-z\u4e00-\u9fff]{3}", _spaced(t)) and f" {_spaced(t)} " in said
+    ]
+    longest = [
+        i for i in found if not any(j != i and f" {_spaced(texts[i])} " in f" {_spaced(texts[j])} " for j in found)
+    ]
     return longest[0] if len(longest) == 1 else None
 
 
@@ -188,7 +201,11 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     if not said or len(text) > _MAX_CHARS:
         return None
     squeezed = squeeze(text)
-    same = [i for i, option in enumerate(texts) if (words(option) == said and same_words(option, text)) or squeeze(option) == squeezed]
+    same = [
+        i
+        for i, option in enumerate(texts)
+        if (words(option) == said and same_words(option, text)) or squeeze(option) == squeezed
+    ]
     return same[0] if len(same) == 1 else None
 
 
@@ -206,7 +223,9 @@ def _by_value(text: str, texts: Sequence[str], equal_math: Callable[[str, str], 
     """Returns the options that a text's value equals, where it equals one only; none or several tell nothing."""
     number = parse_number(text)
     if number:
-        same = [i for i, option in enumerate(texts) if (n := parse_number(option)) and equal_numbers(number, n, DEFAULT)]
+        same = [
+            i for i, option in enumerate(texts) if (n := parse_number(option)) and equal_numbers(number, n, DEFAULT)
+        ]
         exact = [i for i in same if (n := parse_number(texts[i])) and n.value == number.value]
         return tuple(exact if len(exact) == 1 else same if len(same) == 1 else ())
     if equal_math and re.search(r"[\d\\^_=+]", text) and len(text) <= 200:

@@ -30,6 +30,7 @@ class TooLarge(Undefined):
 
 # -- where expressions are looked at
 
+
 def symbols(node: Node) -> frozenset[str]:
     """Returns the free symbols of a tree."""
     kind = node[0]
@@ -51,9 +52,9 @@ def children(node: Node) -> tuple[Node, ...]:
     if kind in ("num", "sym", "text", "based"):
         return ()
     if kind in ("+", "*", "list", "set", "ratio", "rel"):
-        return node[1]  # type: ignore[no-any-return]
+        return node[1]
     if kind in ("call", "tuple"):
-        return node[2]  # type: ignore[no-any-return]
+        return node[2]
     if kind == "fn":
         return (node[2],)
     if kind in _TWO:
@@ -182,7 +183,11 @@ class _Evaluation:
             top, bottom = self.of(node[1]), self.of(node[2])
             if bottom == 0:
                 raise Undefined("a division by zero")
-            return _bounded(top / bottom) if isinstance(top, Fraction) and isinstance(bottom, Fraction) else self.a.number(top) / self.a.number(bottom)
+            return (
+                _bounded(top / bottom)
+                if isinstance(top, Fraction) and isinstance(bottom, Fraction)
+                else self.a.number(top) / self.a.number(bottom)
+            )
         if kind == "neg":
             return -self.of(node[1])
         if kind == "^":

@@ -24,13 +24,14 @@ _CONCLUSION = re.compile(
 
 
 _NO_ANSWER = re.compile(
-    r"(?:not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b|(?:correct|right|reasonable|consistent|verified|valid|unique|"
-    r"confirmed|plausible)\W*$",
+    r"(?:not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b"
+    r"|(?:correct|right|reasonable|consistent|verified|valid|unique|confirmed|plausible)\W*$",
     re.I,
 )
 _POLITE = re.compile(
-    r"(?:\A|(?<=[.!?。\n]))\s*(?:[*_]{0,2})(?:I hope (?:this|it|that)|(?:Please )?(?:feel free|let me know)|Hope (?:this|it|that)|Is there anything|If you (?:have|need|would like)|Do you "
-    r"(?:have|need|want)|Would you like|Thank(?:s| you)|Good luck|You're welcome|Happy to help|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
+    r"(?:\A|(?<=[.!?。\n]))\s*(?:[*_]{0,2})(?:I hope (?:this|it|that)|(?:Please )?(?:feel free|let me know)|Hope (?:this|it|that)|Is there anything"
+    r"|If you (?:have|need|would like)|Do you (?:have|need|want)|Would you like|Thank(?:s| you)|Good luck|You're welcome|Happy to help"
+    r"|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
     re.I,
 )
 _HEDGE = re.compile(r"\b(?:or (?:maybe|perhaps|possibly)|either of|could be (?:any|either)|it depends)\b", re.I)
@@ -116,7 +117,8 @@ def without_politeness(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """Returns the sentences of a text's end, at most 2,000 characters of it."""
-    parts = re.split(r"\n+|(?<=[^\d\s][.!?。！？])\s+|(?<=\d[.!?])\s+(?=[A-Z\\$*])|(?<=[。！？])", text[-2000:])
+    text = re.sub(r"^(\s*\d+)\.\s", r"\1) ", text[-2000:], flags=re.M)
+    parts = re.split(r"\n+|(?<=[^\d\s][.!?。！？])\s+|(?<=\d[.!?])\s+(?=[A-Z\\$*])|(?<=[。！？])", text)
     return [part.strip() for part in parts if part and part.strip()]
 
 
@@ -169,7 +171,7 @@ def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
             break
         end = text.index(inside, start) + len(inside) + 1
         between = text[end:after]
-        if len(between) > 80 or (between.strip(" $\\n.\\[]()") and not _BETWEEN.search(between)):
+        if len(between) > 80 or (re.search(r"[^\s$.\\\[\]()]", between) and not _BETWEEN.search(between)):
             break
         kept.insert(0, inside)
         after = start

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import functools
+import os
 import re
 import threading
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
 from mmcurate.answers import LETTERS, gold_options, letters_of, normal
 from mmcurate.errors import Stopped
@@ -85,7 +87,11 @@ class Gold:
                 return
         bare = unwrap(normal(self.text))
         sorted_letters = re.fullmatch(r"(?!.$)A?B?C?D?E?F?G?H?", bare)
-        if re.fullmatch(r"\(?[A-J]\)?\.?", bare) or sorted_letters or (re.fullmatch(r"[A-H](?:\s*[,、]\s*[A-H])+", bare) and not self.in_order):
+        if (
+            re.fullmatch(r"\(?[A-J]\)?\.?", bare)
+            or sorted_letters
+            or (re.fullmatch(r"[A-H](?:\s*[,、]\s*[A-H])+", bare) and not self.in_order)
+        ):
             self.named, self.options, self.num_letters = letters_of(bare, 10), (), 10
 
     @functools.cached_property
@@ -122,8 +128,9 @@ class Gold:
 
 
 _ORDERED = re.compile(
-    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence|respectively|from (?:the )?"
-    r"(?:least|greatest|smallest|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别",
+    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence|respectively"
+    r"|from (?:the )?(?:least|greatest|smallest"
+    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别",
     re.I | re.S,
 )
 
@@ -204,7 +211,9 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
     if want and have:
         equal = equal_numbers(have, want, policy)
         if equal is None:
-            return Grade(Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}")
+            return Grade(
+                Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
+            )
         return grade(equal, "number", "numbers compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
         return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")
@@ -250,7 +259,7 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
         if zlib.crc32(f"{text}\0{gold}".encode("utf-8", "replace")) % SECOND_OPINIONS == 0:
             second = math_verify(text, gold)
             if second is not None and second is not equal:
-                return replace(made, disagreement=f"math-verify: {'correct' if second else 'incorrect'}")
+                return dataclasses.replace(made, disagreement=f"math-verify: {'correct' if second else 'incorrect'}")
         return made
     second = math_verify(text, gold)
     if second is not None:
@@ -269,9 +278,13 @@ _COMPARES = re.compile(
     r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b|\bor\b|\bnot\b|n't\b",
     re.I,
 )
-_BEFORE = re.compile(r"\b(?:half|twice|double|third|quarter|not|than|or|between|least|most|up)\W*(?:[a-z]+\W+)?$|n't\W*(?:[a-z]+\W+)?$", re.I)
+_BEFORE = re.compile(
+    r"\b(?:half|twice|double|third|quarter|not|than|or|between|least|most|up)\W*(?:[a-z]+\W+)?$|n't\W*(?:[a-z]+\W+)?$",
+    re.I,
+)
 _TAIL = re.compile(
-    r"^(.*)(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
+    r"^(.*)(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)"
+    r"\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
     r"([^=≈]*)$",
     re.S,
 )
@@ -297,7 +310,11 @@ def number_in(text: str) -> str | None:
     if re.search(r"\\|[\^{}=≈]", bare):
         return None
     numbers = re.findall(r"(?<![\w.,])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?\s?%?(?![\w^/]|[.,:]\d)", bare)
-    if len(numbers) == 1 and not re.search(r"\d", bare.replace(numbers[0], "", 1)) and re.search(r"[A-Za-z\u4e00-\u9fff]{2}", bare):
+    if (
+        len(numbers) == 1
+        and not re.search(r"\d", bare.replace(numbers[0], "", 1))
+        and re.search(r"[A-Za-z\u4e00-\u9fff]{2}", bare)
+    ):
         return str(numbers[0]).rstrip(",")
     return None
 
@@ -305,7 +322,12 @@ def number_in(text: str) -> str | None:
 def _decimal_comma(text: str, gold: str) -> bool:
     """Whether two differ only in a comma for the decimal point: "1000,99" and "1000.99"."""
     a, g = (re.sub(r"[$\s]|\\[()\[\]]", "", t) for t in (text, gold))
-    return a != g and "." in a + g and bool(re.fullmatch(r"-?\d+[.,]\d+", a)) and a.replace(",", ".") == g.replace(",", ".")
+    return (
+        a != g
+        and "." in a + g
+        and bool(re.fullmatch(r"-?\d+[.,]\d+", a))
+        and a.replace(",", ".") == g.replace(",", ".")
+    )
 
 
 _pool: WorkerPool | None = None
@@ -365,6 +387,66 @@ def grade(
         raise
     except Exception as error:  # a check that fails is an error, never a verdict on the answer
         return Grade(Verdict.ERROR, None, "check", f"{type(error).__name__}: {error}")
+
+
+def grade_all(
+    responses: Sequence[str],
+    golds: Sequence[str],
+    *,
+    options: Sequence[Sequence[str]] | None = None,
+    questions: Sequence[str | None] | None = None,
+    policy: Policy = DEFAULT,
+    workers: int | None = None,
+) -> list[Grade]:
+    """Grades many responses, each against its own gold, in worker processes that can be killed one by one.
+
+    Args:
+        responses, golds: as many of each.
+        options, questions: as many, or None.
+        policy: what counts as the same.
+        workers: processes; as many as there are processors unless given. The verdicts don't depend on it.
+
+    Returns:
+        One grade for each response. Equal pairs are graded once. A pair that takes longer than 3 s, or ends its worker twice, is an
+        `error`; the others are not harmed.
+    """
+    lengths = {len(part) for part in (responses, golds, options, questions) if part is not None}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"grade_all: {len(responses)} responses and {len(golds)} golds; options and questions must be as many too"
+        )
+    tasks = []
+    for i, (response, gold) in enumerate(zip(responses, golds, strict=True)):
+        mine = options[i] if options is not None else ()
+        check_arguments(response, gold, mine)
+        question = questions[i] if questions is not None else None
+        tasks.append({"response": response, "gold": str(gold), "options": list(mine), "question": question})
+    if not tasks:
+        return []
+    workers = min(workers or os.cpu_count() or 1, max(1, len(tasks) // 50))
+    made = WorkerPool("mmcurate.verify.worker", workers, TIMEOUT_S)
+    try:
+        return grade_tasks(made, tasks, policy)
+    finally:
+        made.close()
+
+
+def grade_tasks(workers: WorkerPool, tasks: Sequence[dict[str, Any]], policy: Policy) -> list[Grade]:
+    """Grades in a pool: dicts with `response`, `gold`, `options`, `question` and perhaps `finish_reason`. Equal ones are graded once."""
+    keys = [(t["response"], t["gold"], tuple(t["options"]), t["question"], t.get("finish_reason")) for t in tasks]
+    once = dict(zip(keys, tasks, strict=True))
+    settings = {
+        f.name: getattr(policy, f.name) for f in dataclasses.fields(policy) if getattr(policy, f.name) != f.default
+    }
+    results = workers.run([{**task, "policy": settings} for task in once.values()])
+    made = dict(zip(once, map(_read_grade, results), strict=True))
+    return [made[key] for key in keys]
+
+
+def _read_grade(result: dict[str, Any]) -> Grade:
+    if "failed" in result:
+        return Grade(Verdict.ERROR, None, "worker", result["failed"])
+    return Grade(**{**result, "verdict": Verdict(result["verdict"])})
 
 
 def check_arguments(response: object, gold: object, options: Sequence[str]) -> None:

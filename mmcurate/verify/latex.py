@@ -31,14 +31,21 @@ class Unreadable(ValueError):
 
 
 _FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan arccot ln exp lg log max min gcd lcm det sgn".split()
+    re.findall(
+        r"\w+",
+        "sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan arccot ln exp lg log max min gcd lcm det sgn",
+    )
 )
 _ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "arctg": "arctan"}
 _ALIASES |= {"operatorname{sgn}": "sgn", "argmax": "max"}
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho varrho sigma tau upsilon phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega pi hbar ell infty emptyset varnothing triangle angle "
-    "partial nabla aleph Re Im square bigcirc diamond star bullet circ prime".split()
+    re.findall(
+        r"\w+",
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho varrho sigma "
+        "tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega pi hbar ell "
+        "infty emptyset varnothing triangle angle partial nabla aleph Re Im square bigcirc diamond star bullet circ "
+        "prime",
+    )
 )
 _GREEK_SIGNS = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi",
@@ -59,7 +66,8 @@ _TEXT = re.compile(
 )
 _STYLE = re.compile(
     r"\\(?:left|right|[Bb]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|strut|allowbreak|nonumber|hspace\*?\s*\{[^{}]*\}"
-    r"|phantom\s*\{[^{}]*\}|label\s*\{[^{}]*\}|tag\*?\s*\{[^{}]*\}|hline|boldsymbol|mathbf|bm|bf|mathcal|mathscr|mathfrak|it|underline|mathopen|mathclose|mathord)"
+    r"|phantom\s*\{[^{}]*\}|label\s*\{[^{}]*\}|tag\*?\s*\{[^{}]*\}|hline|boldsymbol|mathbf|bm|bf|mathcal|mathscr|mathfrak|it|underline"
+    r"|mathopen|mathclose|mathord)"
     r"(?![A-Za-z])\s*\.?(?=.|$)",
     re.S,
 )
@@ -68,14 +76,22 @@ _TOKEN = re.compile(
     r"|(?P<rel>>=|<=|!=|==|=>|->|:=)|(?P<power>\*\*)|(?P<word>[A-Za-z]+)|(?P<sign>\S))",
     re.S,
 )
-_SPACES = re.compile(r"\\[,;:!> ]|\\q?quad|\\(?:enspace|thinspace|medspace|thickspace|nobreakspace)(?![A-Za-z])|[~\u00a0\u2009\u202f]")
-_UNIT_WORD = frozenset(
-    "cm mm km dm nm kg mg ml cc ft yd mi lb lbs oz hr min sec ms mph kph Hz kHz MHz GHz kJ MJ kW MW kN kPa MPa Pa mol eV keV MeV mV kV mA rad deg sq cu "
-    "inch inches feet foot yard yards mile miles dollar dollars cent cents unit units meter meters metre metres degree degrees percent pct hour hours "
-    "minute minutes second seconds day days week weeks month months year years people person students ways gallon gallons square cubic per "
-    "times points point mph liters litres radians integers integer numbers number".split()
+_SPACES = re.compile(
+    r"\\[,;:!> ]|\\q?quad|\\(?:enspace|thinspace|medspace|thickspace|nobreakspace)(?![A-Za-z])|[~\u00a0\u2009\u202f]"
 )
-_ENGLISH = frozenset("on no in is it at to of or if he we me my by up us go so do am an as be ok hi oh".split())
+_UNIT_WORD = frozenset(
+    re.findall(
+        r"\w+",
+        "cm mm km dm nm kg mg ml cc ft yd mi lb lbs oz hr min sec ms mph kph Hz kHz MHz GHz kJ MJ kW MW kN kPa MPa Pa "
+        "mol eV keV MeV mV kV mA rad deg sq cu inch inches feet foot yard yards mile miles dollar dollars cent cents "
+        "unit units meter meters metre metres degree degrees percent pct hour hours minute minutes second seconds day "
+        "days week weeks month months year years people person students ways gallon gallons square cubic per times "
+        "points point mph liters litres radians integers integer numbers number",
+    )
+)
+_ENGLISH = frozenset(
+    re.findall(r"\w+", "on no in is it at to of or if he we me my by up us go so do am an as be ok hi oh")
+)
 _RUNS = ("abcdefgh", "pqrstuvwxyz", "klmn", "ijk", "mnpq", "mnp", "xyzt", "rst")
 
 
@@ -124,7 +140,7 @@ def _tokens(text: str, commas: bool) -> list[Token]:
         text = re.sub(r"\\\\(?:\[\s*-?[\d.]+\s*(?:pt|em|ex|mm)\s*\])?", " \x03 ", text)
     else:  # a doubled backslash is a command that was escaped once too often
         text = re.sub(r"\\\\(?=[A-Za-z{}%$,;!])", r"\\", text).replace("\\\\", " ")
-    text = text.replace("{,}", "," if re.search(r"\d\{,\}\d", text) else ",")
+    text = text.replace("{,}", ",")
     text = re.sub(r"(?<=\d),\\!\s*(?=\d{3})", ",", text)
     text = re.sub(r"\\(?:d|t|c)frac(?![A-Za-z])", r"\\frac", text)
     text = _SPACES.sub(" ", text).strip().removesuffix("\\")
@@ -266,7 +282,22 @@ def _word(word: str, out: list[Token]) -> None:
     name = _ALIASES.get(word, word)
     if name in _FUNCTIONS:
         out.append(("fn", name))
-    elif name in ("sqrt", "cbrt", "frac", "pm", "cdot", "times", "le", "leq", "ge", "geq", "infty", "infinity", "oo", "binom"):
+    elif name in (
+        "sqrt",
+        "cbrt",
+        "frac",
+        "pm",
+        "cdot",
+        "times",
+        "le",
+        "leq",
+        "ge",
+        "geq",
+        "infty",
+        "infinity",
+        "oo",
+        "binom",
+    ):
         if name in ("infinity", "oo"):
             name = "infty"
         command = "\\" + name
@@ -278,7 +309,11 @@ def _word(word: str, out: list[Token]) -> None:
             out.append(("op", command))
         else:
             out.append(("command", command))
-    elif len(name) > 1 and name in GREEK and name not in ("Re", "Im", "star", "square", "prime", "bullet", "diamond", "angle", "triangle"):
+    elif (
+        len(name) > 1
+        and name in GREEK
+        and name not in ("Re", "Im", "star", "square", "prime", "bullet", "diamond", "angle", "triangle")
+    ):
         out.append(("command", "\\" + name))
     elif len(name) == 1:
         out.append(("sym", name))
@@ -288,9 +323,7 @@ def _word(word: str, out: list[Token]) -> None:
         out.append(("sym", name))  # a segment: AB
     elif name in ("dx", "dy", "dt"):
         raise Unreadable("an integral or a derivative")
-    elif len(name) == 2 and name.lower() not in _ENGLISH:
-        out.extend(("sym", c) for c in name)
-    elif any(name in run for run in _RUNS):
+    elif (len(name) == 2 and name.lower() not in _ENGLISH) or any(name in run for run in _RUNS):
         out.extend(("sym", c) for c in name)
     else:
         split = re.fullmatch(r"([a-z])?(sin|cos|tan|cot|sec|csc|ln|log|sqrt)([a-zA-Z]|pi|theta|alpha|beta)?", name)
@@ -363,7 +396,13 @@ class _Reader:
             if self.i == before:
                 raise Unreadable(f"{self.peek()[1]!r} was not expected")
             token = self.peek()
-            if token[0] not in ("end", "close", "sep") and token not in (*_STOP, ("sign", ","), ("sign", ";"), ("sign", "."), ("sign", "|")):
+            if token[0] not in ("end", "close", "sep") and token not in (
+                *_STOP,
+                ("sign", ","),
+                ("sign", ";"),
+                ("sign", "."),
+                ("sign", "|"),
+            ):
                 # Two formulas side by side: a list without commas is none.
                 raise Unreadable(f"{token[1]!r} was not expected")
         self.depth -= 1
@@ -402,7 +441,12 @@ class _Reader:
 
     def union(self) -> Node:
         node = self.sum()
-        while self.peek() in (("command", "\\cup"), ("command", "\\cap"), ("command", "\\setminus"), ("command", "\\backslash")):
+        while self.peek() in (
+            ("command", "\\cup"),
+            ("command", "\\cap"),
+            ("command", "\\setminus"),
+            ("command", "\\backslash"),
+        ):
             kind = {"\\cup": "cup", "\\cap": "cap"}.get(self.next()[1], "minus")
             node = (kind, node, self.sum())
         return node
@@ -470,7 +514,23 @@ class _Reader:
         if kind == "open":
             return True
         if kind == "command":
-            return value not in ("\\cup", "\\cap", "\\setminus", "\\backslash", "\\rfloor", "\\rceil", "\\rangle", "\\end", "\\degree", "\\\\", "\\choose", "\\pmod", "\\bmod", "\\mod", "\\over")
+            return value not in (
+                "\\cup",
+                "\\cap",
+                "\\setminus",
+                "\\backslash",
+                "\\rfloor",
+                "\\rceil",
+                "\\rangle",
+                "\\end",
+                "\\degree",
+                "\\\\",
+                "\\choose",
+                "\\pmod",
+                "\\bmod",
+                "\\mod",
+                "\\over",
+            )
         if token == ("sign", "{"):
             return True
         return token == ("sign", "|") and not self.bars and not self.in_set
@@ -505,7 +565,11 @@ class _Reader:
                     self.i += 1
                     node = ("deg", node)
                     continue
-                if self.peek() == ("sign", "{") and self.peek(1) in (("command", "\\circ"), ("command", "\\degree")) and self.peek(2) == ("sign", "}"):
+                if (
+                    self.peek() == ("sign", "{")
+                    and self.peek(1) in (("command", "\\circ"), ("command", "\\degree"))
+                    and self.peek(2) == ("sign", "}")
+                ):
                     self.i += 3
                     node = ("deg", node)
                     continue
@@ -541,11 +605,16 @@ class _Reader:
         token = self.peek()
         if token == ("sign", "{"):
             return self.braces()
-        if token[0] == "num" and not self.tokens[self.i - 1][1] == "^":
+        if token[0] == "num" and self.tokens[self.i - 1][1] != "^":
             digits = self.next()[1]
             if len(digits) > 1 and "." not in digits:  # \frac12: one digit each
                 self.i -= 1
-                self.tokens = [*self.tokens[: self.i], ("num", digits[0]), ("num", digits[1:]), *self.tokens[self.i + 1 :]]
+                self.tokens = [
+                    *self.tokens[: self.i],
+                    ("num", digits[0]),
+                    ("num", digits[1:]),
+                    *self.tokens[self.i + 1 :],
+                ]
                 self.i += 1
                 digits = digits[0]
             return _number(digits)
@@ -641,7 +710,23 @@ class _Reader:
         while self.peek() == ("sign", "'"):
             self.i += 1
             name += "'"
-        if self.peek() == ("open", "(") and name.rstrip("'") in ("f", "g", "h", "F", "G", "P", "Q", "p", "q", "W", "T", "S", "u", "v", "y"):
+        if self.peek() == ("open", "(") and name.rstrip("'") in (
+            "f",
+            "g",
+            "h",
+            "F",
+            "G",
+            "P",
+            "Q",
+            "p",
+            "q",
+            "W",
+            "T",
+            "S",
+            "u",
+            "v",
+            "y",
+        ):
             save = self.i
             try:
                 inside = self.group()
@@ -683,7 +768,7 @@ class _Reader:
             if self.eat(("sign", "_")):
                 self.tokens[self.i - 1] = ("sign", "_")
                 base = self.braces() if self.peek() == ("sign", "{") else self._one()
-            elif self.peek() == ("sign", "^") and not (self.peek(1) in (("command", "\\circ"),)):
+            elif self.peek() == ("sign", "^") and self.peek(1) not in (("command", "\\circ"),):
                 self.i += 1
                 power = self.braces() if self.peek() == ("sign", "{") else self._one()
         if name in ("max", "min", "gcd", "lcm", "det", "sgn"):
@@ -746,7 +831,9 @@ class _Reader:
             if token == ("op", "/") and self.peek(1)[0] in ("num", "sym"):
                 self.i += 1
                 node = ("/", node, self.power())
-            elif token[0] in ("num", "sym") or (token[0] == "command" and token[1].lstrip("\\") in GREEK and token[1] != "\\degree"):
+            elif token[0] in ("num", "sym") or (
+                token[0] == "command" and token[1].lstrip("\\") in GREEK and token[1] != "\\degree"
+            ):
                 node = ("*", (node, self.power()))
             else:
                 return node
@@ -774,7 +861,7 @@ class _Reader:
         if opening == "\\{":
             return ("set", items)
         if len(items) == 1 and inside[0] not in ("tuple",):
-            if opening == "[" and closing == "]" or opening == "(" and closing == ")":
+            if (opening == "[" and closing == "]") or (opening == "(" and closing == ")"):
                 return ("group", items[0]) if items[0][0] in ("rel", "list", "text") else items[0]
             raise Unreadable("brackets don't match")
         if not items:
@@ -808,11 +895,35 @@ class _Reader:
             return ("sym", "infty")
         if name in ("emptyset", "varnothing"):
             return ("set", ())
-        if name in ("angle", "triangle", "overline", "overrightarrow", "vec", "hat", "bar", "widehat", "widetilde", "tilde", "dot", "ddot", "overset", "measuredangle", "odot", "square", "Box"):
-            if name in ("angle", "triangle", "measuredangle", "odot", "square", "Box") and not self.begins_factor(self.peek()):
+        if name in (
+            "angle",
+            "triangle",
+            "overline",
+            "overrightarrow",
+            "vec",
+            "hat",
+            "bar",
+            "widehat",
+            "widetilde",
+            "tilde",
+            "dot",
+            "ddot",
+            "overset",
+            "measuredangle",
+            "odot",
+            "square",
+            "Box",
+        ):
+            if name in ("angle", "triangle", "measuredangle", "odot", "square", "Box") and not self.begins_factor(
+                self.peek()
+            ):
                 return ("sym", name)
             inner = self.argument()
-            said = inner[1] if inner[0] in ("sym", "text") else "".join(str(f[1]) for f in _flat(inner) if f[0] in ("sym", "num"))
+            said = (
+                inner[1]
+                if inner[0] in ("sym", "text")
+                else "".join(str(f[1]) for f in _flat(inner) if f[0] in ("sym", "num"))
+            )
             if not said:
                 raise Unreadable(command)
             if name in ("vec", "overrightarrow") or (name == "overline" and re.fullmatch(r"[A-Z]{2,}", said)):
@@ -868,7 +979,17 @@ class _Reader:
             if self.peek() == ("sign", "{"):
                 while self.next() not in (("sign", "}"), ("end", "")):
                     pass
-        elif name.rstrip("*") not in ("pmatrix", "bmatrix", "matrix", "vmatrix", "Bmatrix", "smallmatrix", "cases", "aligned", "align"):
+        elif name.rstrip("*") not in (
+            "pmatrix",
+            "bmatrix",
+            "matrix",
+            "vmatrix",
+            "Bmatrix",
+            "smallmatrix",
+            "cases",
+            "aligned",
+            "align",
+        ):
             raise Unreadable(f"\\begin{{{name}}}")
         rows: list[list[Node]] = [[]]
         while True:

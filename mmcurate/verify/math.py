@@ -147,7 +147,9 @@ class _Comparison:
         if a == g or (a[0] == g[0] == "sym" and a[1].lower() == g[1].lower()):
             return True
         if a[0] == g[0] == "call":
-            return a[1] == g[1] and len(a[2]) == len(g[2]) and (a[2] == g[2] or all(x[0] == "sym" for x in (*a[2], *g[2])))
+            return (
+                a[1] == g[1] and len(a[2]) == len(g[2]) and (a[2] == g[2] or all(x[0] == "sym" for x in (*a[2], *g[2])))
+            )
         if a[0] in ("tuple", "list", "group") and g[0] in ("tuple", "list", "group"):
             return _items(a) == _items(g)
         return False
@@ -219,7 +221,11 @@ class _Comparison:
             if a[0] == g[0] and a[0] in ("cup", "cap", "minus"):
                 return True if self.in_order(a[1:3], g[1:3]) else otherwise
             return otherwise if ours is None and theirs is None else (False if otherwise is None else otherwise)
-        if ours[0] != theirs[0] and None not in (ours[0], theirs[0]) and not (_is_dependent_name(ours[0]) or _is_dependent_name(theirs[0])):
+        if (
+            ours[0] != theirs[0]
+            and None not in (ours[0], theirs[0])
+            and not (_is_dependent_name(ours[0]) or _is_dependent_name(theirs[0]))
+        ):
             return False
         one, two = _sorted(ours[1]), _sorted(theirs[1])
         if len(one) != len(two):
@@ -227,8 +233,8 @@ class _Comparison:
         for x, y in zip(one, two, strict=True):
             if x[0] != y[0] or x[3] != y[3]:
                 return False
-            for i in (1, 2):
-                same = self.same(x[i], y[i])
+            for mine, other in ((x[1], y[1]), (x[2], y[2])):
+                same = self.same(mine, other)
                 if not same:
                     return same
         return True
@@ -419,11 +425,17 @@ class _Comparison:
             number = node
             while number[0] in ("neg", "percent", "deg"):
                 number = number[1]
-            if number[0] != "num" or number[2] is None or any(isinstance(v, complex) and abs(v.imag) > 1e-12 for v in (x, y)):
+            if (
+                number[0] != "num"
+                or number[2] is None
+                or any(isinstance(v, complex) and abs(v.imag) > 1e-12 for v in (x, y))
+            ):
                 continue
             mine, other = (v if isinstance(v, Fraction) else Fraction(v.real) for v in (mine, other))
             scale = 100 if node[0] == "percent" else 1
-            if rounds_to(other * scale, mine * scale, number[2], self.policy, coarse_gold=node is g and _has_decimals(a)):
+            if rounds_to(
+                other * scale, mine * scale, number[2], self.policy, coarse_gold=node is g and _has_decimals(a)
+            ):
                 return True
         return False
 
@@ -518,7 +530,10 @@ def _expanded(node: Node) -> Node:
     if node[0] == "rel" and _has_pm(node):
         named = _assignment(node)
         if named:
-            return ("list", (("rel", (named[0], _signed(named[1], 1)), ("=",)), ("rel", (named[0], _signed(named[1], -1)), ("=",))))
+            return (
+                "list",
+                (("rel", (named[0], _signed(named[1], 1)), ("=",)), ("rel", (named[0], _signed(named[1], -1)), ("=",))),
+            )
     return ("list", (_signed(node, 1), _signed(node, -1))) if _has_pm(node) else node
 
 
@@ -541,7 +556,9 @@ def _is_name(node: Node) -> bool:
         return _is_name(node[2] if node[0] == "fn" else node[1])
     if node[0] in ("tuple", "list", "ratio", "*"):
         parts = node[2] if node[0] == "tuple" else node[1]
-        return all(_is_name(p) and _bare(p)[0] != "num" for p in parts) and (node[0] != "*" or len(symbols(node)) < 4 and _letters(node))
+        return all(_is_name(p) and _bare(p)[0] != "num" for p in parts) and (
+            node[0] != "*" or (len(symbols(node)) < 4 and _letters(node))
+        )
     if node[0] == "/":
         return all(_is_name(p) and _letters(p) for p in node[1:])
     return False
@@ -549,9 +566,10 @@ def _is_name(node: Node) -> bool:
 
 def _letters(node: Node) -> bool:
     """Whether a name is of points rather than a product of unknowns: AB, S_{ABC}, angle:ABC."""
-    return node[0] in ("sym", "abs", "fn") and (node[0] != "sym" or node[1][0].isupper() or ":" in node[1] or "_" in node[1]) or (
-        node[0] == "*" and all(_letters(p) for p in node[1])
-    )
+    return (
+        node[0] in ("sym", "abs", "fn")
+        and (node[0] != "sym" or node[1][0].isupper() or ":" in node[1] or "_" in node[1])
+    ) or (node[0] == "*" and all(_letters(p) for p in node[1]))
 
 
 def _assignment(node: Node) -> tuple[Node, Node, Node | None] | None:
@@ -639,7 +657,7 @@ def _matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     """Returns the cells of a matrix, or of a sum or product of matrices."""
     node = _bare(node)
     if node[0] == "matrix":
-        return node[1]  # type: ignore[no-any-return]
+        return node[1]
     if node[0] == "neg":
         inner = _matrix(node[1])
         return None if inner is None else tuple(tuple(("neg", c) for c in row) for row in inner)
@@ -658,7 +676,8 @@ def _matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
             return tuple(tuple(("*", (a, c)) for c in row) for row in two)
         if one is not None and two is not None and len(one[0]) == len(two):
             return tuple(
-                tuple(("+", tuple(("*", (row[k], two[k][j])) for k in range(len(two)))) for j in range(len(two[0]))) for row in one
+                tuple(("+", tuple(("*", (row[k], two[k][j])) for k in range(len(two)))) for j in range(len(two[0])))
+                for row in one
             )
     return None
 

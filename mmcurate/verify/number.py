@@ -31,7 +31,9 @@ _NUMBER = re.compile(
 _PERCENT = re.compile(r"^\s*(?:\\?%|％|percent(?:age)?\b|per cent\b|pct\b|percentage points?\b)(?:\s+points?\b)?", re.I)
 _FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
             "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "mil": 10**6, "bn": 10**9, "mn": 10**6}  # fmt: skip
-_FACTOR = re.compile(r"\s*(?:(hundred|thousand|million|billion|trillion|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I)
+_FACTOR = re.compile(
+    r"\s*(?:(hundred|thousand|million|billion|trillion|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I
+)
 _LETTER_FACTOR = {"k": 1000, "M": 10**6, "B": 10**9, "bn": 10**9}
 _NO_UNIT = frozenset(
     re.findall(
@@ -82,9 +84,16 @@ def _parse(text: str) -> Number | None:
     text = text.replace("\\(", "").replace("\\)", "").strip()
     text = _NAMED.sub("", text)
     text = re.sub(
-        r"^(?:about|approximately|approx\.?|exactly|around|roughly|a total of|only|约|大约|≈|\\approx|=|\\sim|~)\s*", "", text, flags=re.I
+        r"^(?:about|approximately|approx\.?|exactly|around|roughly|a total of|only|约|大约|≈|\\approx|=|\\sim|~)\s*",
+        "",
+        text,
+        flags=re.I,
     )
-    text = re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text) if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text) else text
+    text = (
+        re.sub(r"(?<=\d) (?=\d{3}(?:\D|$))", "", text)
+        if re.fullmatch(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?", text)
+        else text
+    )
     if not text:
         return None
     if text[0].isalpha() or (text[0] == "-" and text[1:2].isalpha()):
@@ -138,10 +147,17 @@ def _compound(text: str) -> Number | None:
         return None
     sign = -1 if text.startswith("-") else 1
     at = 1 if sign < 0 else 0
-    total, sizes, dimension, first = Fraction(0), [], None, ""
+    total, dimension, first = Fraction(0), None, ""
+    sizes: list[Fraction] = []
     text = re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}", r"\1", text)
     if "°" in text and re.search(r"[′']", text):
-        text = text.replace("°", "degree ").replace("″", "arcsecond").replace('"', "arcsecond").replace("′", "arcminute ").replace("'", "arcminute ")
+        text = (
+            text.replace("°", "degree ")
+            .replace("″", "arcsecond")
+            .replace('"', "arcsecond")
+            .replace("′", "arcminute ")
+            .replace("'", "arcminute ")
+        )
     if not re.search(r"[′'\"″]", text):
         pass
     elif re.match(r"^\s*\d+\s*['′]\s*\d+", text):
@@ -150,9 +166,10 @@ def _compound(text: str) -> Number | None:
         match = _PART.match(text, at)
         if not match:
             return None
-        unit = {"arcminute": Unit((("angle", 1),), Fraction(1, 60)), "arcsecond": Unit((("angle", 1),), Fraction(1, 3600))}.get(
-            match[2]
-        ) or parse_unit(match[2])
+        unit = {
+            "arcminute": Unit((("angle", 1),), Fraction(1, 60)),
+            "arcsecond": Unit((("angle", 1),), Fraction(1, 3600)),
+        }.get(match[2]) or parse_unit(match[2])
         if unit is None or unit.offset or (dimension is not None and unit.dimension != dimension):
             return None
         dimension = unit.dimension
@@ -239,7 +256,11 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
             if scaled == g:
                 return True
             decimal = answer.decimals is not None or gold.decimals is not None or ours.factor.denominator % 10
-            return bool(decimal) and policy.rounding is not None and abs(scaled - g) <= Fraction(5, 10 ** (policy.rounding)) * abs(g)
+            return (
+                bool(decimal)
+                and policy.rounding is not None
+                and abs(scaled - g) <= Fraction(5, 10 ** (policy.rounding)) * abs(g)
+            )
         return a == g or near(answer, gold, policy)
     if answer.unit and gold.unit:
         if _alike(answer.unit, gold.unit):
@@ -263,7 +284,11 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
 def _alike(a: str, b: str) -> bool:
     """Whether two unknown units are the same words, one of them perhaps with more: "apple", "red apple"; "children", "child"."""
     a, b = a.lower().removesuffix("s"), b.lower().removesuffix("s")
-    return a == b or a.removesuffix("e") == b.removesuffix("e") or {a, b} in ({"people", "person"}, {"child", "children"}, {"unit", "square unit"})
+    return (
+        a == b
+        or a.removesuffix("e") == b.removesuffix("e")
+        or {a, b} in ({"people", "person"}, {"child", "children"}, {"unit", "square unit"})
+    )
 
 
 def near(answer: Number, gold: Number, policy: Policy) -> bool:
@@ -276,7 +301,9 @@ def near(answer: Number, gold: Number, policy: Policy) -> bool:
     if not pairs:
         return False
     coarse, places = min(pairs, key=lambda item: item[1])
-    return rounds_to((gold if coarse is answer else answer).value, coarse.value, places, policy, coarse_gold=coarse is gold)
+    return rounds_to(
+        (gold if coarse is answer else answer).value, coarse.value, places, policy, coarse_gold=coarse is gold
+    )
 
 
 def rounds_to(value: Fraction, coarse: Fraction, places: int, policy: Policy, *, coarse_gold: bool = False) -> bool:

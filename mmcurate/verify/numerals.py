@@ -8,17 +8,40 @@ from fractions import Fraction
 _ONES = {
     word: i
     for i, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+        re.findall(
+            r"\w+",
+            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+            "seventeen eighteen nineteen",
+        )
     )
 }
-_TENS = {word: 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_TENS = {
+    word: 10 * i
+    for i, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
+_PARTS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+}
 _PARTS |= {word + "s": n for word, n in _PARTS.items() if n > 2}
 _WORD = "|".join([*_ONES, *_TENS, *_SCALES])
-_RUN = re.compile(rf"(?:(?:{_WORD}|a(?=\s+(?:hundred|thousand|million|billion|dozen)))(?:\s+and\s+(?=(?:{_WORD})\b)|[\s-]+|$|(?=[^\w]))){{1,12}}", re.I)
+_RUN = re.compile(
+    rf"(?:(?:{_WORD}|a(?=\s+(?:hundred|thousand|million|billion|dozen)))(?:\s+and\s+(?=(?:{_WORD})\b)|[\s-]+|$|(?=[^\w]))){{1,12}}",
+    re.I,
+)
 _FRACTION = re.compile(
-    rf"(?:(?P<whole>{'|'.join(_ONES)})\s+and\s+)?(?P<top>an?|one|two|three|four|five|six|seven|eight|nine)?[\s-]*(?P<part>{'|'.join(_PARTS)})(?![\w-])", re.I
+    rf"(?:(?P<whole>{'|'.join(_ONES)})\s+and\s+)?(?P<top>an?|one|two|three|four|five|six|seven|eight|nine)?[\s-]*(?P<part>{'|'.join(_PARTS)})(?![\w-])",
+    re.I,
 )
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -54,16 +77,16 @@ def with_digits(text: str) -> str:
         return f"{number}" + (" " + rest.lstrip() if rest.strip() else "")
     percent = re.match(rf"百分之([{_CHINESE}]+|\d+(?:\.\d+)?)", text)
     if percent:
-        value = percent[1] if percent[1][0].isdigit() else _chinese(percent[1])
-        return f"{value}%" + text[percent.end() :]
+        share = percent[1] if percent[1][0].isdigit() else _chinese(percent[1])
+        return f"{share}%" + text[percent.end() :]
     part = re.match(rf"([{_CHINESE}]+|\d+)分之([{_CHINESE}]+|\d+)", text)
     if part:
         bottom, top = (int(p) if p.isdigit() else _chinese(p) for p in part.groups())
         return f"{top}/{bottom}" + text[part.end() :]
     run = re.match(rf"[{_CHINESE}]+", text)
     if run and not (len(run[0]) == 1 and run[0] in "十百千万亿零") | (run[0] == "十"):
-        value = _chinese(run[0])
-        return text if value is None else f"{value}" + text[run.end() :]
+        whole = _chinese(run[0])
+        return text if whole is None else f"{whole}" + text[run.end() :]
     if text == "十":
         return "10"
     return text

@@ -76,7 +76,20 @@ def words(text: str) -> str:
 
 
 _SAME = [
-    frozenset({"no solution", "no solutions", "no real solution", "no real solutions", "empty set", "\\emptyset", "\\varnothing", "∅", "无解", "空集"}),
+    frozenset(
+        {
+            "no solution",
+            "no solutions",
+            "no real solution",
+            "no real solutions",
+            "empty set",
+            "\\emptyset",
+            "\\varnothing",
+            "∅",
+            "无解",
+            "空集",
+        }
+    ),
     frozenset({"dne", "does not exist", "doesn't exist", "undefined", "不存在"}),
     frozenset({"none of these", "none of above", "none of them"}),
     frozenset({"all of these", "all of above", "all of them"}),
@@ -123,7 +136,11 @@ def word_list(text: str) -> list[str]:
     return [words(part) for part in parts if part.strip()]
 
 
-_SAYS = re.compile(r"^(?:[^.!?\n]{1,160}?)\b(?:is|are|was|were|be|called|named|shows?|represents?|:|为|是)\s+(?:called |named |most likely |likely |indeed )?(?P<what>[^.!?\n]{1,120})[.!]?$", re.I)
+_SAYS = re.compile(
+    r"^(?:[^.!?\n]{1,160}?)\b(?:is|are|was|were|be|called|named|shows?|represents?|:|为|是)\s+"
+    r"(?:called |named |most likely |likely |indeed )?(?P<what>[^.!?\n]{1,120})[.!]?$",
+    re.I,
+)
 
 
 def said_last(text: str) -> str | None:

@@ -138,15 +138,15 @@ pair|pair|1
 摄氏度|temperature|1"""
 for _line in _METRIC.splitlines():
     _called, _dimension, _size = _line.split("|")
-    _symbol, *_words = _called.split()
+    _symbol, *_aliases = _called.split()
     _unit = Unit(_dim(_dimension), Fraction(_size))
     _SYMBOLS[_symbol] = _unit
-    for _name in _words:
+    for _name in _aliases:
         _NAMES[_name] = _unit
-    for _prefix, (_power, _full) in _PREFIXES.items():
-        _scaled = Unit(_unit.dimension, _unit.factor * Fraction(10) ** _power)
+    for _prefix, (_exponent, _full) in _PREFIXES.items():
+        _scaled = Unit(_unit.dimension, _unit.factor * Fraction(10) ** _exponent)
         _SYMBOLS.setdefault(_prefix + _symbol, _scaled)
-        for _name in _words:
+        for _name in _aliases:
             _NAMES[_full + _name] = _scaled
 for _line in _OTHER.splitlines():
     _called, _dimension, _size = _line.split("|")
@@ -211,7 +211,14 @@ def plain_unit(text: str) -> str:
     """Returns a unit's text without LaTeX."""
     text = re.sub(r"\\(?:text|mathrm|mathbf|operatorname|rm|textrm|mbox|textbf)\s*\{([^{}]*)\}", r"\1", text)
     text = re.sub(r"\^?\s*\{?\s*\\circ\s*\}?|\\degree", "°", text)
-    text = text.replace("\\Omega", "Ω").replace("\u03a9", "Ω").replace("\\mu", "μ").replace("µ", "μ").replace("\\cdot", "·").replace("\\times", "·")
+    text = (
+        text.replace("\\Omega", "Ω")
+        .replace("\u03a9", "Ω")
+        .replace("\\mu", "μ")
+        .replace("µ", "μ")
+        .replace("\\cdot", "·")
+        .replace("\\times", "·")
+    )
     text = re.sub(r"\\[,;:! ]|~", " ", text)
     text = re.sub(r"[{}$]", "", text).replace("²", "^2").replace("³", "^3").replace("⁻¹", "^-1")
     return re.sub(r"\s+", " ", text).strip().rstrip(".").strip()
@@ -222,7 +229,14 @@ def _one(name: str) -> Unit | None:
     if name in _SYMBOLS:
         return _SYMBOLS[name]
     low = name.lower()
-    for said in (low, low.removesuffix("s"), low.removesuffix("es"), re.sub(r"\bdegrees\b", "degree", low), low.replace("° ", "°"), low.replace(".", "")):
+    for said in (
+        low,
+        low.removesuffix("s"),
+        low.removesuffix("es"),
+        re.sub(r"\bdegrees\b", "degree", low),
+        low.replace("° ", "°"),
+        low.replace(".", ""),
+    ):
         if said in _NAMES:
             return _NAMES[said]
         if said in _SYMBOLS and len(said) > 1:

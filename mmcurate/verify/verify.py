@@ -15,8 +15,9 @@ from mmcurate.chat import Failure
 from mmcurate.errors import SettingsError
 from mmcurate.schema import GRADES, Grade, Verdict
 from mmcurate.step import Context, Runtime, Step, settings, with_passing_failures
-from mmcurate.verify.grade import TIMEOUT_S
+from mmcurate.verify.grade import TIMEOUT_S, grade_tasks
 from mmcurate.verify.judge import judge_grade, judge_request, needs_judge
+from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.workers import WorkerPool
 
 _SCORED = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.NO_ANSWER)
@@ -31,13 +32,15 @@ class Verify(Step):
 
     Attributes:
         judge: an `OpenAIChat` at temperature 0, or None: then what no rule decides is `undecided`.
+        policy: what counts as the same answer where people differ: units, percent, rounding.
         workers: processes that grade; as many as there are processors unless given.
     """
 
     judge: Any = None
+    policy: Policy = DEFAULT
     workers: Annotated[int | None, Runtime] = pydantic.Field(default=None, gt=0)
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
     provides: ClassVar[pa.Schema] = pa.schema(
         [
@@ -83,20 +86,19 @@ class Verify(Step):
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = table.select(["question", "options", "answer", "responses"]).to_pylist()
         pairs = [(row, response) for row in rows for response in row["responses"] or ()]
-        tasks: dict[tuple[int, str, str | None], dict[str, Any]] = {}
-        for row, response in pairs:
-            key = _key(row, response)
-            tasks[key] = {
+        tasks = [
+            {
                 "response": _text(response),
                 "gold": row["answer"] or "",
                 "options": row["options"] or [],
                 "question": row["question"],
                 "finish_reason": response["finish_reason"],
             }
+            for row, response in pairs
+        ]
         live: _Live = self._live  # type: ignore[attr-defined]
         live.begin(len(rows), len(tasks))
-        results = dict(zip(tasks, live.pool(self.workers).run(list(tasks.values())), strict=True))
-        grades = [_grade(results[_key(row, response)]) for row, response in pairs]
+        grades = grade_tasks(live.pool(self.workers), tasks, self.policy)
         passing = self._judge(pairs, grades)
         live.count(grades)
         verdicts, rates, scored, start = [], [], [], 0
@@ -131,25 +133,20 @@ class Verify(Step):
         return sum(isinstance(r, Failure) and r.passing for r in results)
 
 
-def _key(row: dict[str, Any], response: dict[str, Any]) -> tuple[int, str, str | None]:
-    """Returns what equal responses of a question share: they are graded once."""
-    return id(row), _text(response), response["finish_reason"]
-
-
 def _text(response: dict[str, Any]) -> str:
     return response["text"] or ""
-
-
-def _grade(result: dict[str, Any]) -> Grade:
-    if "failed" in result:
-        return Grade(Verdict.ERROR, None, "worker", result["failed"])
-    return Grade(**{**result, "verdict": Verdict(result["verdict"])})
 
 
 def _struct(grade: Grade) -> dict[str, Any]:
     extracted = None if grade.extracted is None else grade.extracted.encode("utf-8", "replace").decode()
     why = grade.why.encode("utf-8", "replace").decode()
-    return {"verdict": str(grade.verdict), "method": grade.method, "extracted": extracted, "why": why, "disagreement": grade.disagreement}
+    return {
+        "verdict": str(grade.verdict),
+        "method": grade.method,
+        "extracted": extracted,
+        "why": why,
+        "disagreement": grade.disagreement,
+    }
 
 
 class _Live:

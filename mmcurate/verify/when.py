@@ -9,18 +9,33 @@ from mmcurate.answers import normal
 from mmcurate.verify.numerals import with_digits
 from mmcurate.verify.text import unwrap
 
-_MONTHS = {m[:3]: i for i, m in enumerate("january february march april may june july august september october november december".split(), 1)}
+_MONTHS = {
+    m[:3]: i
+    for i, m in enumerate(
+        re.findall(r"\w+", "january february march april may june july august september october november december"), 1
+    )
+}
 _MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-_DAYS = {d[:3]: i for i, d in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())}
+_DAYS = {d[:3]: i for i, d in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])}
 _TIME = re.compile(
     r"(?P<h>\d{1,2})\s*(?::\s*(?P<m>[0-5]\d)(?:\s*:\s*(?P<s>[0-5]\d))?|\s*(?P<clock>o'?clock)|(?=\s*[ap]\.?\s?m\b))\s*(?P<half>[ap]\.?\s?m\.?|noon|midnight)?"
     r"(?:\s*(?:in the (?:morning|afternoon|evening)|at night))?",
     re.I,
 )
-_PAST = re.compile(r"(?:(?P<part>a quarter|quarter|half|\d{1,2}(?:\s*minutes?)?)\s+(?P<way>past|after|to|before|till)\s+)(?P<h>\d{1,2})(?:\s*o'?clock)?\s*(?P<half>[ap]\.?m\.?)?", re.I)
+_PAST = re.compile(
+    r"(?:(?P<part>a quarter|quarter|half|\d{1,2}(?:\s*minutes?)?)\s+(?P<way>past|after|to|before|till)\s+)"
+    r"(?P<h>\d{1,2})(?:\s*o'?clock)?\s*(?P<half>[ap]\.?m\.?)?",
+    re.I,
+)
 _DATES = [
-    re.compile(rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?", re.I),
-    re.compile(rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?", re.I),
+    re.compile(
+        rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?",
+        re.I,
+    ),
+    re.compile(
+        rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?",
+        re.I,
+    ),
     re.compile(rf"{_MONTH},?\s+(?P<year>\d{{4}})(?P<day>)", re.I),
     re.compile(r"(?P<year>\d{4})[-/.年]\s*(?P<month>\d{1,2})[-/.月]\s*(?P<day>\d{1,2})[日号]?"),
     re.compile(r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>)"),
@@ -45,7 +60,12 @@ def parse_when(text: str) -> When | None:
     """Returns the date or time that a whole text is, or None: "6:30 PM", "half past six", "July 4, 2020", "2020年7月4日", "Monday"."""
     if len(text) > 60:
         return None
-    text = re.sub(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}", r"\1", unwrap(normal(text))).replace("\\", "").strip().rstrip(".")
+    text = (
+        re.sub(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}", r"\1", unwrap(normal(text)))
+        .replace("\\", "")
+        .strip()
+        .rstrip(".")
+    )
     text = re.sub(r"\s+", " ", re.sub(r"^(?:at|on|in|it is|it's)\s+", "", text, flags=re.I))
     if not text or not re.search(r"\d|clock|past|to|day|[a-z]{3}|noon|midnight|点|时|月", text, re.I):
         return None
@@ -54,8 +74,10 @@ def parse_when(text: str) -> When | None:
         return When("time", 0, low == "noon")
     for names, kind in ((_DAYS, "weekday"), (_MONTHS, "month")):
         if re.fullmatch(r"[a-z]{3,9}\.?", low) and low[:3] in names:
-            full = "monday tuesday wednesday thursday friday saturday sunday" if kind == "weekday" else (
-                "january february march april may june july august september october november december sept"
+            full = (
+                "monday tuesday wednesday thursday friday saturday sunday"
+                if kind == "weekday"
+                else ("january february march april may june july august september october november december sept")
             )
             if any(low.rstrip(".") in (word, word[:3], word[:4]) for word in full.split()):
                 return When(kind, day=names[low[:3]]) if kind == "weekday" else When(kind, month=names[low[:3]])
@@ -63,7 +85,11 @@ def parse_when(text: str) -> When | None:
     if chinese:
         half = None if not chinese[1] else chinese[1] in ("下午", "晚上")
         return _time(int(chinese[2]), 30 if chinese[4] else int(chinese[3] or 0), 0, half)
-    spoken = re.sub(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty)(?:-\w+)?\b", lambda m: with_digits(m[0]), low)
+    spoken = re.sub(
+        r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty)(?:-\w+)?\b",
+        lambda m: with_digits(m[0]),
+        low,
+    )
     spoken = re.sub(r"\ba quarter\b", "quarter", spoken)
     past = _PAST.fullmatch(spoken)
     if past:
@@ -111,4 +137,7 @@ def same_when(answer: When, gold: When) -> bool:
     if gold.kind == "time":
         known = answer.afternoon is not None and gold.afternoon is not None
         return answer.seconds == gold.seconds and (not known or answer.afternoon == gold.afternoon)
-    return all(want is None or have == want for have, want in ((answer.year, gold.year), (answer.month, gold.month), (answer.day, gold.day)))
+    return all(
+        want is None or have == want
+        for have, want in ((answer.year, gold.year), (answer.month, gold.month), (answer.day, gold.day))
+    )
