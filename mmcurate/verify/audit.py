@@ -171,7 +171,6 @@ def audit(
             failures[len(kept)] = BadGold(*row, "row", grade)
         kept.append(row)
     checked = [i for i in range(len(kept)) if i not in failures]
-    natural = {"bare", "answer tag", "box"} if "\n" in gold or len(gold) > 200 else set(_WRAPPINGS)
     forms = [(i, name, form) for i in checked for name, form in _forms(kept[i][2], kept[i][3])]
     grades = grade_all(
         [form for _, _, form in forms],
@@ -192,6 +191,7 @@ def _no_answer(name: str, have: Iterable[str]) -> str:
 
 
 def _forms(options: tuple[str, ...], gold: str) -> list[tuple[str, str]]:
+    natural = {"bare", "answer tag", "box"} if "\n" in gold or len(gold) > 200 else set(_WRAPPINGS)
     forms = [
         (name, wrapping.format(gold))
         for name, wrapping in _WRAPPINGS.items()

@@ -23,11 +23,12 @@ _LABEL = re.compile(
 _EXCLUDES = re.compile(
     r"^\W*(?:not|none|neither|all (?:but|except)|anything (?:but|except)|everything (?:but|except)|except|non)\b"
     r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\W*(?:(?:is|was|are|would be|can be|must be)\s+"
-    r"(?:not\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out)|cannot be|can't be|isn't|(?:incorrect|wrong)\s*,)",
+    r"(?:not\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out)|(?:incorrect|wrong)\s*,)"
+    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\s+(?:cannot be|can't be|isn't)",
     re.I,
 )
 _LETTER_THEN_WORDS = re.compile(
-    r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])\b(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$",
+    r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])(?![A-Za-z0-9])(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$",
     re.S,
 )
 _ONLY_LETTERS = re.compile(
@@ -35,7 +36,10 @@ _ONLY_LETTERS = re.compile(
     re.I,
 )
 _MENTION = re.compile(
-    rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}|(?:option|choice|answer|picture|figure|image|diagram|选项?)\s+([A-Z])(?![\w'])"
+    rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}"
+    r"|(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Cc]hoose|[Pp]ick|[Ss]elect|go with|选项?|选择)\s*"
+    r"(?:is\s+|[:-]\s*)?([A-Z])(?![A-Za-z0-9_'])"
+    r"|(?<![\w'])([A-Z])\s*(?:(?:is|fits|matches|would be|must be|seems|looks|works)\b|是?正确)"
 )
 _EMBEDDED = re.compile(r"(?<![^\s。；;])[(（]?([A-Z])\s*[.．、:：)）]\s*")
 
@@ -94,14 +98,16 @@ def read_choice(
     joined = re.fullmatch(r"[\W_]*([A-Z]{2,8})[\W_]*", text)
     if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]):
         return tuple(sorted(letters.index(c) for c in joined[1])), "letters"
+    match = _LABEL.match(text)
+    if match and texts and (match[1] or match[2]) in letters:
+        index = letters.index(match[1] or match[2])
+        if index < len(texts) and words(texts[index]) and words(match[3]).startswith(words(texts[index])):
+            return (index,), "letter and text"  # "(D) Cannot be determined"
     if _EXCLUDES.match(text):
         return None
-    match = _LABEL.match(text)
     if match and (match[1] or match[2]) in letters:
         index = letters.index(match[1] or match[2])
         rest = match[3].strip()
-        if texts and rest and _by_text(rest, texts) == index:
-            return (index,), "letter and text"
         others = {letters.index(c) for c in _mentions(rest, letters)} - {index}
         if others and re.match(r"^(?:or|and|,|/|&|和|或|与)\b", rest, re.I):
             return tuple(sorted({index, *others})), "letters"
@@ -191,7 +197,7 @@ def _spaced(text: str) -> str:
 
 
 def _mentions(text: str, letters: str) -> list[str]:
-    found = [(m[1] or m[2]) for m in _MENTION.finditer(text)]
+    found = [(m[1] or m[2] or m[3]) for m in _MENTION.finditer(text)]
     return [c for c in found if c in letters]
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S | re.I)
+_ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.S | re.I)
+_TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
+_GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _PHRASE = re.compile(
-    r"(?:(?:final|correct|right|best|resulting)\s+)?(?:answer|option|choice)(?:\s+letter)?\s*(?:to\s+(?:the|this|your)\s+question\s*)?"
-    r"(?:\*{1,2}|_{1,2})?\s*(?:is|would be|should be|must be|:|：|=)\s*(?:\*{1,2}|_{1,2})?\s*(?:therefore\b|thus\b|:|：)?\s*"
-    r"|(?:答案|正确选项|正确答案)\s*(?:是|为|选|应为|应该是|:|：)+\s*|故(?:本题)?(?:答案)?选(?:择)?\s*[:：]?\s*|(?:所以|因此|应)选(?:择)?\s*[:：]?\s*"
+    # "The final answer to the question is: "
+    r"(?:(?:final|correct|right|best|resulting)\s+)?(?:answer|option|choice|\bans|correct letter)(?:\s+letter)?\s*"
+    r"(?:(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+){0,2}?(?:question|problem|puzzle|task)\s*)?"
+    r"(?:[*_}]{1,3}\s*)?(?:is|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
+    r"(?:[*_]{1,2}\s*)?(?:therefore\b|thus\b|:|：)?\s*"
+    # "### Final answer" on a line of its own
+    r"|^[#>*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s]{0,4}\n+"
+    r"|\"(?:final_?)?answer\"\s*:\s*"
+    r"|【答案】\s*|^答\s*[:：]\s*|(?:答案|正确选项|正确答案)\s*(?:是|为|选|应为|应该是|:|：)+\s*|故(?:本题)?(?:答案)?选(?:择)?\s*[:：]?\s*|(?:所以|因此|应)选(?:择)?\s*[:：]?\s*"
     r"|\#{4}\s*|^A:\s*(?=[-$\d\\(])",
     re.I | re.M,
+)
+_IS_ANSWER = re.compile(
+    r"^(?:(?:thus|so|hence|therefore|then|finally)[,:]?\s+)?(.{1,120}?)\s+(?:is|as)\s+(?:the|our)\s+(?:(?:final|correct|right|best|desired)\s+)*(?:answer|choice|option|result)\b",
+    re.I,
 )
 _END = re.compile(r"\n|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
 _CONCLUSION = re.compile(
@@ -34,10 +46,11 @@ _POLITE = re.compile(
     r"|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
     re.I,
 )
-_HEDGE = re.compile(r"\b(?:or (?:maybe|perhaps|possibly)|either of|could be (?:any|either)|it depends)\b", re.I)
 _BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)", re.I)
 
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
+_MAX_PHRASES = 20_000
+"""In how many characters of a response's end an answer is looked for."""
 _MATHS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 
 
@@ -57,25 +70,29 @@ def extract(response: str) -> Extracted | None:
     `<answer>` in them, so a response that was cut off while thinking gives none.
     """
     response = response.replace("\x00", "")
-    response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
+    if "<|" in response or "</s>" in response:
+        response = _GLM_BOX.sub(r"\\boxed{\1}", response)
+        response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
     thinks = re.split(r"</think>", response, flags=re.I)
     body = thinks[-1] if len(thinks) > 1 or not re.search(r"<think>", response, re.I) else ""
     tagged = _tagged(body)
-    if not tagged and not re.sub(r"</?answer>", "", body, flags=re.I).strip():
+    if not tagged and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
         tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
-    if len(tagged) > 1 and len({" ".join(m[1].split()) for m in tagged}) > 1:
+    if len(tagged) > 1 and len({" ".join(m[2].split()) for m in tagged}) > 1:
         between = body[tagged[-2].end() : tagged[-1].start()]
         if not re.sub(r"\b(?:or|and)\b|\W", "", between):
             return None  # <answer>A</answer><answer>B</answer>
     if tagged:
-        inside = tagged[-1][1].strip()
+        inside = tagged[-1][2].strip()
         boxes = _boxes(inside)
         if boxes:
             return Extracted(", ".join(text for _, text in boxes), "answer tag")
         said = _last_phrase(inside)
+        if said is None and len(inside) > 200 and (found := _unmarked(inside)):
+            return Extracted(found.text, "answer tag")
         return Extracted(said[1] if said else inside, "answer tag")
-    body = re.sub(r"</?answer>", "", body, flags=re.I).strip()
+    body = _TAGS.sub("", body).strip()
     if not body:
         return None
     boxes, phrase = _boxes(body), _last_phrase(body)
@@ -83,22 +100,29 @@ def extract(response: str) -> Extracted | None:
         return Extracted(_last_boxes(body, boxes), "box")
     if phrase:
         return Extracted(phrase[1], "phrase")
-    body = without_politeness(body)
+    return _unmarked(without_politeness(body))
+
+
+def _unmarked(body: str) -> Extracted | None:
+    """Returns the answer of a response that marks none: the whole of a short one, or what its last sentence comes to."""
     if not body:
         return None
     if len(body) <= 60 and "\n" not in body and len(re.findall(r"[A-Za-z]{3,}", body)) <= 7:
         return Extracted(body, "whole")
     if len(body) <= 1000 and (_MATHS.fullmatch(body) or _is_formula(body)):
         return Extracted(body, "whole")
-    last = [line for line in body.splitlines() if line.strip()][-1].strip()
-    match = _CONCLUSION.search(last)
+    last = [line for line in body[-2000:].splitlines() if line.strip()][-1].strip()
+    match = _CONCLUSION.search(last[-400:])
     if match:
         return Extracted(match[1].strip(), "conclusion")
-    maths = list(_MATHS.finditer(last))
-    if (
-        maths
-        and re.search(r"(?:\b(?:is|are|equals?|be)|[:=])\s*$", last[: maths[-1].start()])
-        and not last[maths[-1].end() :].strip(" .")
+    stated = _IS_ANSWER.match(sentences(last)[-1])
+    if stated:
+        maths = _MATHS.findall(stated[1])
+        return Extracted(maths[-1] if maths else stated[1], "phrase")
+    end = body[-1000:].rstrip(" .\n*")
+    maths = [m for m in _MATHS.finditer(end) if m.end() == len(end)]
+    if maths and re.search(
+        r"(?:\b(?:is|are|equals?|be|get|obtain|have|gives?|yields?|to|of)|[:：=为是])[\s*]*$", end[: maths[-1].start()]
     ):
         return Extracted(maths[-1][0], "conclusion")
     return None
@@ -133,7 +157,7 @@ def _is_formula(text: str) -> bool:
 
 
 def _tagged(text: str) -> list[re.Match[str]]:
-    return [m for m in _ANSWER.finditer(text) if m[1].strip()]
+    return [m for m in _ANSWER.finditer(text) if m[2].strip()]
 
 
 def cut_off(response: str) -> bool:
@@ -180,15 +204,33 @@ def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
 
 def _last_phrase(text: str) -> tuple[int, str] | None:
     """Returns where the last "the answer is ..." starts, and what it says."""
-    for match in reversed(list(_PHRASE.finditer(text))):
-        rest = text[match.end() :].lstrip("\n ")
+    offset = max(0, len(text) - _MAX_PHRASES)
+    for match in reversed(list(_PHRASE.finditer(text, offset))):
+        rest = text[match.end() : match.end() + 4000].lstrip("\n *_`>}")
         if not rest:
             continue
-        end = _sentence_end(rest)
-        said = rest[:end].strip().strip("*_").strip()
+        said = _content(rest)
         if said and not _NO_ANSWER.match(said):
             return match.start(), said
     return None
+
+
+def _content(rest: str) -> str:
+    """Returns what stands after "the answer is": one formula, one quoted text, or the rest of the sentence."""
+    for left, right in (("$$", "$$"), ("$", "$"), ("\\[", "\\]"), ("\\(", "\\)")):
+        if rest.startswith(left):
+            end = rest.find(right, len(left))
+            if end < 0:
+                break
+            after = rest[end + len(right) :]
+            if not re.match(r"[ \t]*[^\s.,;:!。，*_`)]", after):
+                return rest[: end + len(right)].strip()
+            return (rest[: end + len(right)] + after[: _sentence_end(after)]).strip().strip("*_").strip()
+    if rest.startswith('"'):
+        quoted = re.match(r'"((?:[^"\\\n]|\\.)*)"', rest)
+        if quoted:
+            return quoted[1].strip()
+    return rest[: _sentence_end(rest)].strip().strip("*_`").strip()
 
 
 def _sentence_end(text: str) -> int:

@@ -215,6 +215,7 @@ class _Comparison:
         """Compares as unions of intervals and points."""
         try:
             ours, theirs = _pieces(a), _pieces(g)
+            one, two = (_sorted(part[1]) if part else [] for part in (ours, theirs))
         except _NotASet:
             return otherwise
         if ours is None or theirs is None:
@@ -227,7 +228,6 @@ class _Comparison:
             and not (_is_dependent_name(ours[0]) or _is_dependent_name(theirs[0]))
         ):
             return False
-        one, two = _sorted(ours[1]), _sorted(theirs[1])
         if len(one) != len(two):
             return False
         for x, y in zip(one, two, strict=True):
@@ -752,7 +752,7 @@ def _pieces(node: Node) -> tuple[str | None, list[_Piece]] | None:
             return None
         pieces = [piece for p in parts if p for piece in p[1]]
         names = {p[0] for p in parts if p}
-        if len(names) > 1:
+        if len(names) != 1:
             return None
         return names.pop(), _intersected(pieces)
     if node[0] != "rel":
