@@ -24,7 +24,7 @@ _EXCLUDES = re.compile(
     r"^\W*(?:not|none|neither|all (?:but|except)|anything (?:but|except)|everything (?:but|except)|except|non)\b"
     r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\W*(?:(?:is|was|are|would be|can be|must be)\s+"
     r"(?:not\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out)|(?:incorrect|wrong)\s*,)"
-    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\s+(?:cannot be|can't be|isn't)",
+    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\s+(?-i:cannot be|can't be|isn't)",
     re.I,
 )
 _LETTER_THEN_WORDS = re.compile(

@@ -173,7 +173,9 @@ def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
 
 
 _BECAUSE = re.compile(
-    r"\s+\((?:as|since|because|see|from|where|which|i\.e|or|approximately|rounded|to the nearest)\b|,\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s|,\s+(?:not|rather than|instead of)\s(?=\W*[-$\d])"
+    r"\s+\((?:as|since|because|see|from|where|which|i\.e|or|approximately|rounded|to the nearest)\b"
+    r"|,\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s"
+    r"|,\s+(?:not|rather than|instead of)\s(?=\W*[-$\d])"
 )
 
 
