@@ -48,6 +48,8 @@ def options_of(value: Any) -> list[str]:
 
 def normal(text: str) -> str:
     """Returns the text in NFKC, which alone would read "10²" as 102 and "1½" as 11/2."""
+    if text.isascii():
+        return text
     text = _SUPERSCRIPTS.sub(
         lambda m: "^" + ("{%s}" if len(m[0]) > 1 else "%s") % unicodedata.normalize("NFKC", m[0]), text
     )

@@ -44,6 +44,23 @@ _MENTION = re.compile(
 _EMBEDDED = re.compile(r"(?<![^\s。；;])[(（]?([A-Z])\s*[.．、:：)）]\s*")
 
 
+_BOLD_LETTER = re.compile(
+    r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*"
+)
+_LETTER_A = re.compile(r"A\s+[\d$]")  # no article
+_NUMBERED = re.compile(r"\d+[).]\s+(?=[A-Za-z])")
+_AND = re.compile(r"\b(?:and|or|both)\b", re.I)
+_LETTER = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+_JOINED = re.compile(r"[\W_]*([A-Z]{2,8})[\W_]*")
+_IS_TAIL = re.compile(r"(?:=|≈|\bis\b|\bare\b|:|：)\s*([^=≈:：]+)$")
+_LATEX_SPACE = re.compile(r"^(?:\\[ ,;:]|~|\s)+")
+
+
+@functools.lru_cache(4096)
+def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(option_text(o, i) for i, o in enumerate(options))
+
+
 def options_in(question: str) -> list[str]:
     """Returns the options that a question's text lists as "A. ...", "B. ...", in order; empty where it lists none."""
     marks = list(_EMBEDDED.finditer(question))
@@ -75,27 +92,24 @@ def read_choice(
         equal_math: compares LaTeX; None leaves it out.
     """
     text = unwrap(normal(answer))
-    text = re.sub(
-        r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*",
-        r"\1 ",
-        text,
-    ).strip()
+    text = _BOLD_LETTER.sub(r"\1 ", text).strip()
     letters = LETTERS[:num_letters]
-    texts = [option_text(o, i) for i, o in enumerate(options)]
-    by_text = None if re.match(r"A\s+[\d$]", text) else _by_text(text, texts)  # "A 5" is no article
-    if by_text is None and (numbered := re.match(r"\d+[).]\s+(?=[A-Za-z])", text)):
+    texts = _texts(tuple(options))
+    if text in letters and len(text) == 1 and text.lower() not in map(words, texts):
+        return (letters.index(text),), "letter"
+    by_text = None if _LETTER_A.match(text) else _by_text(text, texts)  # "A 5" is no article
+    if by_text is None and (numbered := _NUMBERED.match(text)):
         by_text = _by_text(text[numbered.end() :], texts)
     if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
         return (by_text,), "option text"
     if _ONLY_LETTERS.match(text) and not (text.lower() in ("a", "i") and text.islower() and num_letters == 0):
-        bare = re.sub(r"\b(?:and|or|both)\b", " ", text, flags=re.I)
-        found = re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", bare)
+        found = _LETTER.findall(_AND.sub(" ", text))
         found = [c.upper() for c in found if c.isupper() or len(found) == 1]
         if found and all(c in letters for c in found):
             if len(found) > 2 and len(set(found)) < len(found):
                 return None  # "A, A, A" chooses nothing
             return tuple(sorted({letters.index(c) for c in found})), "letter"
-    joined = re.fullmatch(r"[\W_]*([A-Z]{2,8})[\W_]*", text)
+    joined = _JOINED.fullmatch(text)
     if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]):
         return tuple(sorted(letters.index(c) for c in joined[1])), "letters"
     match = _LABEL.match(text)
@@ -111,7 +125,7 @@ def read_choice(
         others = {letters.index(c) for c in _mentions(rest, letters)} - {index}
         if others and re.match(r"^(?:or|and|,|/|&|和|或|与)\b", rest, re.I):
             return tuple(sorted({index, *others})), "letters"
-        rest = re.sub(r"^(?:\\[ ,;:]|~|\s)+", "", rest)
+        rest = _LATEX_SPACE.sub("", rest)
         named = _by_text(rest.strip("()（）. "), texts) if rest and texts else None
         also = (
             {named} if named is not None else set(_by_value(rest, texts, equal_math)) if rest and texts else set()
@@ -132,7 +146,7 @@ def read_choice(
     if mentioned:
         return tuple(sorted(mentioned)), "letter"
     if texts:
-        tail = re.search(r"(?:=|≈|\bis\b|\bare\b|:|：)\s*([^=≈:：]+)$", text)
+        tail = _IS_TAIL.search(text)
         if tail and tail[1].strip() != text:
             return read_choice(tail[1], options, num_letters, equal_math)
     return None

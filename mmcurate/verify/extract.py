@@ -9,19 +9,22 @@ _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.
 _TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
 _GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_CUE = re.compile(r"answer|option|choice|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M)
+"""Where a phrase may begin, in lower case: cheap to look for."""
 _PHRASE = re.compile(
-    # "The final answer to the question is: "
-    r"(?:(?:final|correct|right|best|resulting)\s+)?(?:answer|option|choice|\bans|correct letter)(?:\s+letter)?\s*"
+    # "answer to the question is: "
+    r"(?:answer|option|choice|ans|correct letter)(?:\s+letter)?\s*"
     r"(?:(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+){0,2}?(?:question|problem|puzzle|task)\s*)?"
     r"(?:[*_}]{1,3}\s*)?(?:is|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
     r"(?:[*_]{1,2}\s*)?(?:therefore\b|thus\b|:|：)?\s*"
-    # "### Final answer" on a line of its own
-    r"|^[#>*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s]{0,4}\n+"
-    r"|\"(?:final_?)?answer\"\s*:\s*"
-    r"|【答案】\s*|^答\s*[:：]\s*|(?:答案|正确选项|正确答案)\s*(?:是|为|选|应为|应该是|:|：)+\s*|故(?:本题)?(?:答案)?选(?:择)?\s*[:：]?\s*|(?:所以|因此|应)选(?:择)?\s*[:：]?\s*"
-    r"|\#{4}\s*|^A:\s*(?=[-$\d\\(])",
-    re.I | re.M,
+    r"|answer\"\s*:\s*"
+    r"|【答案】\s*|答\s*[:：]\s*|答案\s*(?:是|为|选|应为|应该是|:|：)+\s*|正确选项\s*(?:是|为|:|：)+\s*"
+    r"|(?<=故)选(?:择)?\s*[:：]?\s*|(?<=[以此]应)选(?:择)?\s*[:：]?\s*|(?<=[以此])选(?:择)?\s*[:：]?\s*|(?<=故本题)选\s*|(?<=故答案)选\s*"
+    r"|\#{4}\s*|A:\s*(?=[-$\d\\(])",
+    re.I,
 )
+_HEADING = re.compile(r"[#>*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_ ]{0,4}\s*\n+", re.I)
+"""A line of its own: "### Final answer"."""
 _IS_ANSWER = re.compile(
     r"^(?:(?:thus|so|hence|therefore|then|finally)[,:]?\s+)?(.{1,120}?)\s+(?:is|as)\s+(?:the|our)\s+(?:(?:final|correct|right|best|desired)\s+)*(?:answer|choice|option|result)\b",
     re.I,
@@ -49,6 +52,8 @@ _POLITE = re.compile(
 _BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)", re.I)
 
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
+_THINK, _THINK_END = re.compile(r"<think>", re.I), re.compile(r"</think>", re.I)
+_WORD = re.compile(r"[A-Za-z]{3,}")
 _MAX_PHRASES = 20_000
 """In how many characters of a response's end an answer is looked for."""
 _MATHS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
@@ -73,8 +78,10 @@ def extract(response: str) -> Extracted | None:
     if "<|" in response or "</s>" in response:
         response = _GLM_BOX.sub(r"\\boxed{\1}", response)
         response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
-    thinks = re.split(r"</think>", response, flags=re.I)
-    body = thinks[-1] if len(thinks) > 1 or not re.search(r"<think>", response, re.I) else ""
+    if "<" not in response and "\\" not in response and _is_short(response.strip()) and not _CUE.search(response.lower()):
+        return Extracted(without_politeness(response.strip()), "whole")
+    thinks = _THINK_END.split(response)
+    body = thinks[-1] if len(thinks) > 1 or not _THINK.search(response) else ""
     tagged = _tagged(body)
     if not tagged and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
@@ -103,11 +110,16 @@ def extract(response: str) -> Extracted | None:
     return _unmarked(without_politeness(body))
 
 
+def _is_short(text: str) -> bool:
+    """Whether a text is an answer alone."""
+    return 0 < len(text) <= 60 and "\n" not in text and len(_WORD.findall(text)) <= 7
+
+
 def _unmarked(body: str) -> Extracted | None:
     """Returns the answer of a response that marks none: the whole of a short one, or what its last sentence comes to."""
     if not body:
         return None
-    if len(body) <= 60 and "\n" not in body and len(re.findall(r"[A-Za-z]{3,}", body)) <= 7:
+    if _is_short(body):
         return Extracted(body, "whole")
     if len(body) <= 1000 and (_MATHS.fullmatch(body) or _is_formula(body)):
         return Extracted(body, "whole")
@@ -205,13 +217,23 @@ def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
 def _last_phrase(text: str) -> tuple[int, str] | None:
     """Returns where the last "the answer is ..." starts, and what it says."""
     offset = max(0, len(text) - _MAX_PHRASES)
-    for match in reversed(list(_PHRASE.finditer(text, offset))):
+    lower = text.lower()
+    if len(lower) != len(text):  # some capital letters are two when small
+        lower = text
+    for cue in reversed(list(_CUE.finditer(lower, offset))):
+        start = cue.start()
+        match = _PHRASE.match(text, start)
+        if not match and cue[0] == "answer":
+            start = text.rfind("\n", 0, start) + 1
+            match = _HEADING.match(text, start)
+        if not match:
+            continue
         rest = text[match.end() : match.end() + 4000].lstrip("\n *_`>}")
         if not rest:
             continue
         said = _content(rest)
         if said and not _NO_ANSWER.match(said):
-            return match.start(), said
+            return start, said
     return None
 
 

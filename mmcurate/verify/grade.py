@@ -20,10 +20,10 @@ from mmcurate.verify.expression import TooLarge
 from mmcurate.verify.extract import Extracted, cut_off, extract, sentences, without_politeness
 from mmcurate.verify.latex import Unreadable
 from mmcurate.verify.math import equal_math
-from mmcurate.verify.number import Number, equal_numbers, parse_number
+from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import is_negation, is_words, said_last, same_words, unwrap, word_list, words, yes_no
-from mmcurate.verify.when import parse_when, same_when
+from mmcurate.verify.when import When, parse_when, same_when
 from mmcurate.workers import WorkerPool
 
 TIMEOUT_S = 3.0
@@ -97,6 +97,14 @@ class Gold:
     @functools.cached_property
     def number(self) -> Number | None:
         return parse_number(self.text)
+
+    @functools.cached_property
+    def when(self) -> When | None:
+        return parse_when(self.text)
+
+    @functools.cached_property
+    def words(self) -> str:
+        return words(self.text)
 
     @functools.cached_property
     def is_words(self) -> bool:
@@ -191,16 +199,15 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
         return grade(True, "text", "the same text")
     if is_negation(text, gold):
         return grade(False, "text", "the gold's negation")
-    one_word = len(words(gold).split()) == 1
+    one_word = " " not in known.words
     want_yes, have_yes = yes_no(gold) if one_word else None, yes_no(text)
     if want_yes is not None:
         if have_yes is not None:
             return grade(have_yes is want_yes, "yes or no", f"{'yes' if have_yes else 'no'}; the gold is {gold}")
         if not is_words(text):
             return grade(False, "yes or no", f"neither yes nor no; the gold is {gold}")
-    want_when = parse_when(gold)
-    if want_when and (have_when := parse_when(text)):
-        return grade(same_when(have_when, want_when), "time", "dates or times compared")
+    if known.when and (have_when := parse_when(text)):
+        return grade(same_when(have_when, known.when), "time", "dates or times compared")
     names = [m[1] if (m := _NAME.match(t)) else "" for t in (text, gold)]
     if all(names) and names[0].lower() != names[1].lower():
         return grade(False, "math", f"{names[0]} is given; the gold is of {names[1]}")
@@ -216,6 +223,8 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
             return Grade(
                 Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
             )
+        if equal and policy.simplified and not is_simplified(text):
+            return grade(False, "number", "the same number, but not in lowest terms")
         return grade(equal, "number", "numbers compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
         return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")

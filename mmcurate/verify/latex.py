@@ -296,6 +296,7 @@ def _word(word: str, out: list[Token]) -> None:
         "infty",
         "infinity",
         "oo",
+        "choose",
         "binom",
     ):
         if name in ("infinity", "oo"):
@@ -491,6 +492,9 @@ class _Reader:
                 divisor = self.signed()
                 # "1/2x" is (1/2)x to some and 1/(2x) to others: what people mean by "1/2 x" is the first
                 node = ("/", node, divisor)
+            elif token == ("command", "\\choose"):
+                self.i += 1
+                node = ("binom", node, self.power())
             elif token[0] == "text" or token == ("sign", '"'):
                 return ("unit", node, self.unit())
             elif self.begins_factor(token):
@@ -592,8 +596,6 @@ class _Reader:
             elif token == ("sign", "'"):
                 self.i += 1
                 node = _named(node, "'")
-            elif token == ("command", "\\choose"):
-                raise Unreadable("\\choose outside braces")
             else:
                 break
         if self.peek() == ("sign", "_"):
@@ -628,10 +630,8 @@ class _Reader:
         if self.eat(("sign", "}")):
             return ("list", ())
         node = self.answer()
-        if self.peek() in (("command", "\\choose"), ("command", "\\over"), ("command", "\\atop")):
-            command = self.next()[1]
-            other = self.answer()
-            node = ("binom", node, other) if command == "\\choose" else ("/", node, other)
+        if self.eat(("command", "\\over")):
+            node = ("/", node, self.answer())
         self.need(("sign", "}"))
         return node
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -51,6 +52,7 @@ def equal_math(answer: str, gold: str, policy: Policy, *, ordered: bool = False)
     return result
 
 
+@functools.lru_cache(16_384)
 def clean(text: str) -> str:
     """Returns a text without the marks around its mathematics."""
     if len(text) > 2 * MAX_CHARS:

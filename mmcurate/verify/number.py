@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -279,6 +280,18 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
         bare = [Number(n.value * 100, n.decimals, False, "") if n.percent else n for n in (answer, gold)]
         return bare[0].value == bare[1].value or near(bare[0], bare[1], policy)
     return False
+
+
+_OVER = re.compile(r"(\d+)\s*/\s*(\d+)|\\[dtc]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\[dtc]?frac\s*(\d)\s*(\d)")
+
+
+def is_simplified(text: str) -> bool:
+    """Whether the fractions of integers in a text are in lowest terms."""
+    for match in _OVER.finditer(text):
+        top, bottom = (int(n) for n in match.groups() if n is not None)
+        if bottom == 1 or math.gcd(top, bottom) != 1:
+            return False
+    return True
 
 
 def _alike(a: str, b: str) -> bool:
