@@ -10,7 +10,7 @@ from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.verify.extract import sentences
 from mmcurate.verify.number import equal_numbers, parse_number
 from mmcurate.verify.policy import DEFAULT
-from mmcurate.verify.text import same_words, unwrap, words, yes_no
+from mmcurate.verify.text import remembered, same_words, unwrap, words, yes_no
 
 _MAX_CHARS = 2000
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
@@ -229,7 +229,7 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     return same[0] if len(same) == 1 else None
 
 
-@functools.lru_cache(16_384)
+@remembered
 def squeeze(text: str) -> str:
     """Returns LaTeX without what doesn't change its meaning."""
     text = re.sub(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]", " ", unwrap(text))

@@ -25,7 +25,7 @@ class Undefined(ArithmeticError):
 
 
 class TooLarge(Undefined):
-    """A value is too large to hold."""
+    """A value is too large to hold, or has too many terms to add up."""
 
 
 # -- where expressions are looked at
@@ -210,8 +210,10 @@ class _Evaluation:
             return self.factorial(self.of(node[1]))
         if kind == "binom":
             n, k = self.of(node[1]), self.of(node[2])
-            if not (_whole(n) and _whole(k) and 0 <= k <= n <= 1000):
+            if not (_whole(n) and _whole(k) and 0 <= k <= n):
                 raise Undefined("a binomial")
+            if n > 1000:
+                raise TooLarge("a binomial is too large")
             return Fraction(math.comb(int(n), int(k)))
         if kind in ("sum", "prod"):
             return self.big(node)
@@ -285,6 +287,8 @@ class _Evaluation:
         return base**exponent
 
     def root(self, degree: Any, value: Any) -> Any:
+        if isinstance(degree, Fraction) and abs(degree) > 1000:
+            raise TooLarge("a root is too high")
         if not isinstance(degree, Fraction) or degree == 0:
             return self.power(value, self.divide(Fraction(1), degree))
         if degree.denominator == 1 and 0 < degree <= 12 and isinstance(value, Fraction):
@@ -366,6 +370,23 @@ class _Evaluation:
             term = self.multiply(value, self.determinant(minor))
             total = self.add(total, -term if j % 2 else term)
         return total
+
+
+def surely_large(node: Node) -> bool:
+    """Whether a value that is too large to hold is a large positive number, and not a difference or a sine of such."""
+    if node[0] == "!":
+        return _at_least_two(node[1]) or surely_large(node[1])
+    if node[0] == "^":
+        return (_at_least_two(node[1]) or surely_large(node[1])) and (_at_least_two(node[2]) or surely_large(node[2]))
+    return False
+
+
+def _at_least_two(node: Node) -> bool:
+    try:
+        value = evaluate(node, {})
+    except Undefined:
+        return False
+    return isinstance(value, Fraction) and value >= 2
 
 
 def _bounded(value: Fraction) -> Fraction:

@@ -17,7 +17,7 @@ _PHRASE = re.compile(
     r"(?:(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+){0,2}?(?:question|problem|puzzle|task)\s*)?"
     r"(?:[*_}]{1,3}\s*)?(?:is|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
     r"(?:[*_]{1,2}\s*)?(?:therefore\b|thus\b|:|：)?\s*"
-    r"|answer\"\s*:\s*"
+    r"|answer\"\s*:\s*|answer\s*(?=\\\[|\$\$)"
     r"|【答案】\s*|答\s*[:：]\s*|答案\s*(?:是|为|选|应为|应该是|:|：)+\s*|正确选项\s*(?:是|为|:|：)+\s*"
     r"|(?<=故)选(?:择)?\s*[:：]?\s*|(?<=[以此]应)选(?:择)?\s*[:：]?\s*|(?<=[以此])选(?:择)?\s*[:：]?\s*|(?<=故本题)选\s*|(?<=故答案)选\s*"
     r"|\#{4}\s*|A:\s*(?=[-$\d\\(])",
@@ -78,7 +78,12 @@ def extract(response: str) -> Extracted | None:
     if "<|" in response or "</s>" in response:
         response = _GLM_BOX.sub(r"\\boxed{\1}", response)
         response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
-    if "<" not in response and "\\" not in response and _is_short(response.strip()) and not _CUE.search(response.lower()):
+    if (
+        "<" not in response
+        and "\\" not in response
+        and _is_short(response.strip())
+        and not _CUE.search(response.lower())
+    ):
         return Extracted(without_politeness(response.strip()), "whole")
     thinks = _THINK_END.split(response)
     body = thinks[-1] if len(thinks) > 1 or not _THINK.search(response) else ""

@@ -28,6 +28,8 @@ from mmcurate.workers import WorkerPool
 
 TIMEOUT_S = 3.0
 """How long one pair may take."""
+MAX_ANSWER_CHARS = 10_000
+"""No rule reads a longer answer."""
 SECOND_OPINIONS = 50
 """Of how many pairs that the mathematics rule decides one is put to math-verify too: chosen by content, so always the same ones."""
 MathVerify = Callable[[str, str], bool | None]
@@ -54,6 +56,9 @@ def decide(
         return Grade(Verdict.NO_ANSWER, None, "none", "the response gives no answer")
     if not known.text:
         return Grade(Verdict.UNDECIDED, found.text, "none", "there is no gold answer")
+    if len(found.text) > MAX_ANSWER_CHARS and found.text.strip() != known.text:
+        why = f"{found.place}: the answer has {len(found.text):,} characters"
+        return Grade(Verdict.UNDECIDED, found.text[:200], "none", why)
     if known.named:
         return _grade_choice(found, known, policy)
     return _grade_value(found, known, math_verify, policy)
@@ -128,8 +133,10 @@ class Gold:
                 if number:
                     return Extracted(number, "closing sentence")
                 if re.search(r"\d", sentence):
-                    return None
-            return None
+                    break
+            bold = _BOLD.findall(body)  # the only thing that it stresses: "is highest in **week 3**"
+            number = number_in(bold[0]) if len(bold) == 1 else None
+            return Extracted(number, "bold") if number else None
         if self.is_words and last:
             return Extracted(last[-1], "closing sentence") if len(last[-1]) <= 300 else None
         return None
@@ -143,7 +150,7 @@ _ORDERED = re.compile(
 )
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(1024)
 def _gold(gold: str, options: tuple[str, ...], question: str | None) -> Gold:
     return Gold(gold, options, question)
 
@@ -217,6 +224,8 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
     approximates = "\\approx" in text or "≈" in text  # "x = 1/3 ≈ 0.33" is for the comparison of mathematics
     if want and not have and not approximates and (said := number_in(text)):
         have = parse_number(said)
+        if _decimal_comma(said, gold):
+            return grade(True, "number", "numbers compared, a comma read as a decimal point")
     if want and have:
         equal = equal_numbers(have, want, policy)
         if equal is None:
@@ -294,11 +303,12 @@ _BEFORE = re.compile(
     re.I,
 )
 _TAIL = re.compile(
-    r"^(.*)(?:=|≈|\\approx|\bis\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)"
+    r"^(.*)(?:=|≈|\\approx|\bis\b|\bit's\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)"
     r"\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
     r"([^=≈]*)$",
     re.S,
 )
+_BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*")
 _STRONG = re.compile(r"\*\*\s*([^*\n]*\d[^*\n]*?)\s*\*\*|\\boxed\{([^{}]*)\}")
 
 

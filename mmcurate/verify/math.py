@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from mmcurate.answers import normal
-from mmcurate.verify.expression import TooLarge, Undefined, bounds, children, evaluate, fifty, point, symbols
+from mmcurate.verify.expression import (
+    TooLarge,
+    Undefined,
+    bounds,
+    children,
+    evaluate,
+    fifty,
+    point,
+    surely_large,
+    symbols,
+)
 from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, read
 from mmcurate.verify.number import rounds_to
 from mmcurate.verify.policy import Policy
-from mmcurate.verify.text import unwrap, words
+from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.units import same_unit
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~", "==": "=="}
@@ -52,7 +61,7 @@ def equal_math(answer: str, gold: str, policy: Policy, *, ordered: bool = False)
     return result
 
 
-@functools.lru_cache(16_384)
+@remembered
 def clean(text: str) -> str:
     """Returns a text without the marks around its mathematics."""
     if len(text) > 2 * MAX_CHARS:
@@ -373,25 +382,17 @@ class _Comparison:
         names = symbols(a) | symbols(g)
         whole = bounds(a) | bounds(g)
         agreed = 0
+        too_large: TooLarge | None = None
         for k in range(_NUM_POINTS if names else 1):
             values = point(names, whole, k)
-            results: list[Any] = []
-            for node in (a, g):
-                try:
-                    results.append(evaluate(node, values))
-                except TooLarge:
-                    results.append(None)
-                except Undefined:
-                    results.append(Undefined)
-            if Undefined in results:
+            try:
+                x = evaluate(a, values)
+                y = evaluate(g, values)
+            except TooLarge as error:
+                too_large = error
                 continue
-            if None in results:
-                if results[0] is results[1]:
-                    return self.logarithms(a, g)
-                if not names:
-                    return False
+            except Undefined:
                 continue
-            x, y = results
             if isinstance(x, Fraction) and isinstance(y, Fraction):
                 same = x == y or self.rounded(a, g, x, y)
             else:
@@ -399,9 +400,28 @@ class _Comparison:
             if not same:
                 return False
             agreed += 1
-        if agreed:
-            return True
-        return None
+        if too_large and not agreed:
+            if names:
+                raise too_large
+            return self.large(a, g, too_large)
+        return True if agreed else None
+
+    def large(self, a: Node, g: Node, error: TooLarge) -> Answer:
+        """Compares two numbers of which one at least is too large to hold."""
+        held = []
+        for node in (a, g):
+            try:
+                evaluate(node, {})
+                held.append(True)
+            except TooLarge:
+                held.append(False)
+            except Undefined:
+                return None
+        if any(held):
+            if surely_large(g if held[0] else a):
+                return False
+            raise error
+        return self.logarithms(a, g)
 
     def logarithms(self, a: Node, g: Node) -> Answer:
         """Compares two powers that are too large to hold."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from fractions import Fraction
 from mmcurate.answers import normal
 from mmcurate.verify.numerals import with_digits
 from mmcurate.verify.policy import Policy
-from mmcurate.verify.text import unwrap
+from mmcurate.verify.text import remembered, unwrap
 from mmcurate.verify.units import Unit, parse_unit, plain_unit
 
 _MAX_CHARS = 400
@@ -77,7 +76,7 @@ def parse_number(text: str) -> Number | None:
     return _parse(text) if len(text) <= _MAX_CHARS else None
 
 
-@functools.lru_cache(16_384)
+@remembered
 def _parse(text: str) -> Number | None:
     text = re.sub(r"(?<=\d),\\!\s*(?=\d{3})", ",", text)
     text = _SPACES.sub(" ", normal(unwrap(text))).strip()
@@ -220,7 +219,7 @@ def _decimal(text: str) -> Fraction:
     return Fraction(Decimal(text.replace(",", "")))
 
 
-@functools.lru_cache(4096)
+@remembered
 def _unit(text: str) -> str | None:
     """Returns what follows a number as a unit, an empty text where nothing does, or None where it is no unit."""
     text = plain_unit(text.replace("\\%", "%"))

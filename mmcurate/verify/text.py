@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from mmcurate.answers import plain
 
+T = TypeVar("T")
 _WRAP = re.compile(r"^\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|rm|bf|emph)\s*\{(.*)\}$", re.S)
 _YES = {
     "yes": True,
@@ -26,9 +29,24 @@ _YES = {
 _NEGATION = re.compile(r"^(?:not|no|non-?|isn't|is not|never|不|非)\s*(?:an?\s+|the\s+)?")
 
 
+_REMEMBERED_CHARS = 300
+
+
+def remembered(function: Callable[[str], T]) -> Callable[[str], T]:
+    """Keeps a function's results for short texts: options, golds and answers come again and again, long texts don't."""
+    cached = functools.lru_cache(16_384)(function)
+
+    @functools.wraps(function)
+    def call(text: str) -> T:
+        return cached(text) if len(text) <= _REMEMBERED_CHARS else function(text)
+
+    call.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
+    return call
+
+
 _MARKS: dict[str, tuple[tuple[str, str], ...]] = {
     "$": (("$$", "$$"), ("$", "$")),
-    "\\": (("\\(", "\\)"), ("\\[", "\\]"), ("\\boxed{", "}")),
+    "\\": (("\\(", "\\)"), ("\\[", "\\]"), ("\\boxed{", "}"), ('\\"', '\\"')),
     "*": (("**", "**"), ("*", "*")),
     "_": (("__", "__"),),
     '"': (('"', '"'),),
@@ -41,7 +59,7 @@ _MARKS: dict[str, tuple[tuple[str, str], ...]] = {
 _FINAL = re.compile(r"(?<=[\w)\]}°%$])[.。,，;；]+$")
 
 
-@functools.lru_cache(16_384)
+@remembered
 def unwrap(text: str) -> str:
     """Returns a text without the marks around it: `$...$`, `\\text{...}`, `**...**`, quotes, outer brackets of a word."""
     before = None
@@ -61,7 +79,7 @@ def unwrap(text: str) -> str:
     return text
 
 
-@functools.lru_cache(16_384)
+@remembered
 def words(text: str) -> str:
     """Returns a text for comparing as words: plain, without articles, marks around it and final punctuation."""
     text = plain(unwrap(text).replace("\\ ", " ").replace("~", " "))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mmcurate.verify.text import words
+from mmcurate.verify.text import remembered, words
 
 Dimension = tuple[tuple[str, int], ...]
 
@@ -169,7 +168,7 @@ _NAMES["ohm"] = _SYMBOLS["Ω"]
 # Letters that a table of units would take from mathematics: "5 d" is no five days where d is a symbol, but after a number it is.
 
 
-@functools.lru_cache(4096)
+@remembered
 def parse_unit(text: str) -> Unit | None:
     r"""Returns a known unit: "cm", "m/s^2", "kg·m^2", "square feet", "\mathrm{km}", "miles per hour"; None for other words."""
     text = plain_unit(text)
