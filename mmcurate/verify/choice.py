@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 
 from mmcurate.answers import LETTERS, normal, option_text
-from mmcurate.verify.extract import sentences
 from mmcurate.verify.number import equal_numbers, parse_number
 from mmcurate.verify.policy import DEFAULT
+from mmcurate.verify.prose import sentences
 from mmcurate.verify.text import remembered, same_words, unwrap, words, yes_no
 
 _MAX_CHARS = 2000

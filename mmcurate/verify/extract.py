@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mmcurate.verify.prose import RETRACTS, closing_number, is_foreign, sentences, without_politeness
+
 _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.S | re.I)
 _TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
 _GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
@@ -14,7 +16,7 @@ _CUE = re.compile(r"answer|option|choice|ans(?=[:.： ])|correct letter|####|【
 _PHRASE = re.compile(
     # "answer to the question is: "
     r"(?:answer|option|choice|ans|correct letter)(?:\s+letter)?\s*"
-    r"(?:(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+){0,2}?(?:question|problem|puzzle|task)\s*)?"
+    r"(?:(?:to|for|of)\s+[^.:\n]{1,60}?\s*(?=is\b|:|：))?"
     r"(?:[*_}]{1,3}\s*)?(?:is|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
     r"(?:[*_]{1,2}\s*)?(?:therefore\b|thus\b|:|：)?\s*"
     r"|answer\"\s*:\s*|answer\s*(?=\\\[|\$\$)"
@@ -30,23 +32,9 @@ _IS_ANSWER = re.compile(
     re.I,
 )
 _END = re.compile(r"\n|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
-_CONCLUSION = re.compile(
-    r"(?:\b(?:is|are|equals?|was|were|be|costs?|has|have|had|gets?|makes?|of|to|than|by|about|approximately)\b|[=≈:：为是])\s*"
-    r"(?:equal to |about |approximately |exactly |only |a total of |\$|\\\(|\\\[|\*{1,2}|`|\")*"
-    r"(-?[$£€¥]?\s?-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?\s*%?(?:\s*(?:°|[A-Za-z]+(?:\^?\d)?)){0,3})\s*(?:\\\)|\\\]|\$|\*{1,2}|`|\")*\s*[.。]?\s*(?:</s>)?\s*$",
-    re.I,
-)
-
-
 _NO_ANSWER = re.compile(
     r"(?:not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b"
     r"|(?:correct|right|reasonable|consistent|verified|valid|unique|confirmed|plausible)\W*$",
-    re.I,
-)
-_POLITE = re.compile(
-    r"(?:\A|(?<=[.!?。\n]))\s*(?:[*_]{0,2})(?:I hope (?:this|it|that)|(?:Please )?(?:feel free|let me know)|Hope (?:this|it|that)|Is there anything"
-    r"|If you (?:have|need|would like)|Do you (?:have|need|want)|Would you like|Thank(?:s| you)|Good luck|You're welcome|Happy to help"
-    r"|I'm (?:here|happy|glad)|Please note|希望|如果您?还?有)[^\n]*?(?:[.!?。！？]|$)[\s*_)]*\Z",
     re.I,
 )
 _BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)", re.I)
@@ -56,6 +44,10 @@ _THINK, _THINK_END = re.compile(r"<think>", re.I), re.compile(r"</think>", re.I)
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _MAX_PHRASES = 20_000
 """In how many characters of a response's end an answer is looked for."""
+_REPLACES = re.compile(
+    r"\b(?:no|but|wrong|instead|sorry|correct|final|finally|therefore|thus|so|hence|answer|total|then)\b", re.I
+)
+_STEPS = re.compile(r"[A-Za-z]{3,}")
 _MATHS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 
 
@@ -91,15 +83,13 @@ def extract(response: str) -> Extracted | None:
     if not tagged and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
         tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
-    if len(tagged) > 1 and len({" ".join(m[2].split()) for m in tagged}) > 1:
-        between = body[tagged[-2].end() : tagged[-1].start()]
-        if not re.sub(r"\b(?:or|and)\b|\W", "", between):
-            return None  # <answer>A</answer><answer>B</answer>
+    if _hedges(body, tagged):
+        return None
     if tagged:
         inside = tagged[-1][2].strip()
         boxes = _boxes(inside)
         if boxes:
-            return Extracted(", ".join(text for _, text in boxes), "answer tag")
+            return Extracted(", ".join(box[2] for box in boxes), "answer tag")
         said = _last_phrase(inside)
         if said is None and len(inside) > 200 and (found := _unmarked(inside)):
             return Extracted(found.text, "answer tag")
@@ -108,11 +98,41 @@ def extract(response: str) -> Extracted | None:
     if not body:
         return None
     boxes, phrase = _boxes(body), _last_phrase(body)
-    if boxes and (not phrase or boxes[-1][0] >= phrase[0]):
-        return Extracted(_last_boxes(body, boxes), "box")
+    if boxes and (not phrase or boxes[-1][0] >= phrase[0] or not _PLAIN.search(phrase[1])):
+        return _unless_retracted(body, boxes[-1][1], _last_boxes(body, boxes), "box")
     if phrase:
-        return Extracted(phrase[1], "phrase")
+        return _unless_retracted(body, phrase[0] + 1, phrase[1], "phrase")
     return _unmarked(without_politeness(body))
+
+
+_PLAIN = re.compile(r"\d|\\[a-zA-Z]|\$|^\W*[A-Z]\W*$|^\W*[A-Z][.):]|^\W*\(?[A-Z]\)")
+"""An answer that may take the place of a box before it."""
+
+
+def _unless_retracted(body: str, after: int, said: str | None, place: str) -> Extracted | None:
+    """Returns an answer, or what takes its place where the text behind it takes it back ("Wait, that is wrong: it is 6.")."""
+    if said is None:
+        return None
+    tail = body[after : after + 2000]
+    retracted = RETRACTS.search(tail)
+    if not retracted:
+        return Extracted(said, place)
+    last = sentences(without_politeness(tail[retracted.start() :]))
+    number = closing_number(last[-1]) if last else None
+    return Extracted(number, "closing sentence") if number else None
+
+
+def _hedges(body: str, tagged: list[re.Match[str]]) -> bool:
+    """Whether several answer tags give several answers: <answer>A</answer><answer>B</answer>."""
+    different = list(dict.fromkeys(" ".join(m[2].split()) for m in tagged))
+    if len(different) < 2:
+        return False
+    between = body[tagged[-2].end() : tagged[-1].start()]
+    corrected = RETRACTS.search(between) or _CORRECTS.search(between)
+    return not corrected and (len(different) > 2 or len(between) <= 80)
+
+
+_CORRECTS = re.compile(r"\b(?:wait|mistake|forgot|wrong|correct|actually|sorry|again|instead|no,)\b", re.I)
 
 
 def _is_short(text: str) -> bool:
@@ -129,9 +149,9 @@ def _unmarked(body: str) -> Extracted | None:
     if len(body) <= 1000 and (_MATHS.fullmatch(body) or _is_formula(body)):
         return Extracted(body, "whole")
     last = [line for line in body[-2000:].splitlines() if line.strip()][-1].strip()
-    match = _CONCLUSION.search(last[-400:])
-    if match:
-        return Extracted(match[1].strip(), "conclusion")
+    number = closing_number(sentences(last)[-1])
+    if number:
+        return Extracted(number, "conclusion")
     stated = _IS_ANSWER.match(sentences(last)[-1])
     if stated:
         maths = _MATHS.findall(stated[1])
@@ -143,24 +163,6 @@ def _unmarked(body: str) -> Extracted | None:
     ):
         return Extracted(maths[-1][0], "conclusion")
     return None
-
-
-def without_politeness(text: str) -> str:
-    """Returns a text without what chat models close with: "I hope this helps! Let me know if ..."."""
-    for _ in range(4):
-        tail = max(0, len(text) - 600)
-        match = _POLITE.search(text, tail)
-        if not match or match.start() == 0:
-            return text.strip()
-        text = text[: match.start()]
-    return text.strip()
-
-
-def sentences(text: str) -> list[str]:
-    """Returns the sentences of a text's end, at most 2,000 characters of it."""
-    text = re.sub(r"^(\s*\d+)\.\s", r"\1) ", text[-2000:], flags=re.M)
-    parts = re.split(r"\n+|(?<=[^\d\s][.!?。！？])\s+|(?<=\d[.!?])\s+(?=[A-Z\\$*])|(?<=[。！？])", text)
-    return [part.strip() for part in parts if part and part.strip()]
 
 
 def _is_formula(text: str) -> bool:
@@ -182,40 +184,46 @@ def cut_off(response: str) -> bool:
     return not re.search(r"</answer>", response.split("</think>")[-1], re.I)
 
 
-def _boxes(text: str) -> list[tuple[int, str]]:
-    """Returns the balanced boxes: where each starts, and what is in it. A box in a box is the inner one."""
+_BRACE = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.S)
+
+
+def _boxes(text: str) -> list[tuple[int, int, str]]:
+    """Returns the balanced boxes: where each starts and ends, and what is in it. Of a box in a box the inner one."""
     out = []
-    for match in _BOX.finditer(text):
-        depth, i = 1, match.end()
-        while i < len(text) and depth:
-            if text[i] == "\\":
-                i += 1
-            elif text[i] == "{":
-                depth += 1
-            elif text[i] == "}":
-                depth -= 1
-            i += 1
-        inside = text[match.end() : i - 1].strip()
-        if depth == 0 and inside and not _BOX.search(inside):
-            out.append((match.start(), inside))
+    starts: list[tuple[int, int] | None] = []  # for each open brace, its box
+    for match in _BRACE.finditer(text):
+        token = match[0]
+        if token == "{":
+            starts.append(None)
+        elif token == "}":
+            box = starts.pop() if starts else None
+            if box and (inside := text[box[1] : match.start()].strip()) and not (out and out[-1][0] > box[0]):
+                out.append((box[0], match.end(), inside))
+        elif len(token) > 2:
+            starts.append((match.start(), match.end()))
     return out
 
 
-def _last_boxes(text: str, boxes: list[tuple[int, str]]) -> str:
-    """Returns the last box, or all the boxes of one answer: "x = [1] and y = [2]" gives "1, 2"."""
-    last = boxes[-1][0]
-    begin = max(text.rfind("\n\n", 0, last), text.rfind(". ", 0, last)) + 1
-    kept = [boxes[-1][1]]
-    after = last
-    for start, inside in reversed(boxes[:-1]):
-        if start < begin:
+def _last_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:
+    """Returns the last box, or all the boxes of one answer: "x = [1] and y = [2]" gives "1, 2".
+
+    None where different boxes stand one after another without a word that joins or corrects them.
+    """
+    start, _, last = boxes[-1]
+    kept = [last]
+    for box_start, end, inside in reversed(boxes[:-1]):
+        between = text[end:start]
+        if len(between) > 80 or RETRACTS.search(between) or _REPLACES.search(between):
             break
-        end = text.index(inside, start) + len(inside) + 1
-        between = text[end:after]
-        if len(between) > 80 or (re.search(r"[^\s$.\\\[\]()]", between) and not _BETWEEN.search(between)):
-            break
+        joined = _BETWEEN.search(between) or not re.search(r"[^\s$.\\\[\]()]", between)
+        if not joined or "\n\n" in between.strip("$ .") or ". " in between:
+            if inside == last:
+                continue
+            if _STEPS.search(between) or len(between) > 40:
+                break  # "First [1]. Then [2]"
+            return None
         kept.insert(0, inside)
-        after = start
+        start = box_start
     return ", ".join(dict.fromkeys(kept))
 
 
@@ -231,13 +239,16 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
         if not match and cue[0] == "answer":
             start = text.rfind("\n", 0, start) + 1
             match = _HEADING.match(text, start)
-        if not match:
+        if not match or is_foreign(text[max(0, start - 120) : start]):
             continue
-        rest = text[match.end() : match.end() + 4000].lstrip("\n *_`>}")
+        rest = re.sub(r"^(?:[\s*_`}]|\n\s*>)+", "", text[match.end() : match.end() + 4000])
         if not rest:
             continue
         said = _content(rest)
         if said and not _NO_ANSWER.match(said):
+            behind = rest[len(said) : len(said) + 200].split("\n")[0]
+            if RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
+                continue
             return start, said
     return None
 

@@ -17,11 +17,19 @@ from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
 from mmcurate.verify.choice import closing_choice, options_in, read_choice, squeeze
 from mmcurate.verify.expression import TooLarge
-from mmcurate.verify.extract import Extracted, cut_off, extract, sentences, without_politeness
+from mmcurate.verify.extract import Extracted, cut_off, extract
 from mmcurate.verify.latex import Unreadable
 from mmcurate.verify.math import equal_math
-from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number
+from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT, Policy
+from mmcurate.verify.prose import (
+    closing_number,
+    closing_time,
+    has_prose,
+    sentences,
+    stated,
+    without_politeness,
+)
 from mmcurate.verify.text import is_negation, is_words, said_last, same_words, unwrap, word_list, words, yes_no
 from mmcurate.verify.when import When, parse_when, same_when
 from mmcurate.workers import WorkerPool
@@ -129,17 +137,49 @@ class Gold:
         last = sentences(body)
         if self.number is not None:
             for sentence in reversed(last[-3:]):
-                number = number_in(sentence)
+                number = closing_number(sentence)
                 if number:
                     return Extracted(number, "closing sentence")
                 if re.search(r"\d", sentence):
                     break
             bold = _BOLD.findall(body)  # the only thing that it stresses: "is highest in **week 3**"
-            number = number_in(bold[0]) if len(bold) == 1 else None
+            number = closing_number(bold[0]) if len(bold) == 1 else None
             return Extracted(number, "bold") if number else None
-        if self.is_words and last:
+        if self.when is not None:
+            said = closing_time(last[-1]) if last else None
+            return Extracted(said, "closing sentence") if said else None
+        if not last:
+            return None
+        if yes_no(self.text) is not None:
+            for sentence in (last[-1], sentences(body[:400])[0]):
+                said = _SO.sub("", sentence)
+                if yes_no(said) is not None:
+                    return Extracted(said, "closing sentence")
+            return None
+        if self.is_words:
+            first, _, rest = body.partition("\n")
+            if rest.startswith("\n") and len(first) <= 60 and not first.endswith(":"):
+                return Extracted(first.strip(), "first line")
+            items = _list_items(body)
+            if items and len(word_list(self.text)) > 1:
+                return Extracted(", ".join(items), "closing list")
             return Extracted(last[-1], "closing sentence") if len(last[-1]) <= 300 else None
         return None
+
+
+_SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
+_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(.+?)\s*$")
+
+
+def _list_items(body: str) -> list[str]:
+    """Returns the items of the list that a response ends with."""
+    items: list[str] = []
+    for line in reversed(body.splitlines()):
+        match = _ITEM.match(line)
+        if not match:
+            break
+        items.insert(0, match[1].strip("*. "))
+    return items if len(items) > 1 else []
 
 
 _ORDERED = re.compile(
@@ -213,28 +253,40 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
             return grade(have_yes is want_yes, "yes or no", f"{'yes' if have_yes else 'no'}; the gold is {gold}")
         if not is_words(text):
             return grade(False, "yes or no", f"neither yes nor no; the gold is {gold}")
-    if known.when and (have_when := parse_when(text)):
-        return grade(same_when(have_when, known.when), "time", "dates or times compared")
-    names = [m[1] if (m := _NAME.match(t)) else "" for t in (text, gold)]
-    if all(names) and names[0].lower() != names[1].lower():
+    if known.when:
+        have_when = parse_when(text) or ((said := closing_time(text)) and parse_when(said))
+        if have_when:
+            return grade(same_when(have_when, known.when), "time", "dates or times compared")
+        if re.search(r"[A-Za-z]{3}", text):
+            return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads {text[:60]!r} as a date or time")
+    if (numbered := _statements(gold)) and (said_numbers := _statements(text)):
+        return grade(numbered == said_numbers, "list", "the numbered statements compared")
+    names = [(m[1] if (m := _NAME.match(t)) else "").replace(" ", "") for t in (text, gold)]
+    if all(names) and names[0] != names[1]:
+        if names[0].lower() == names[1].lower():
+            why = f"{place}: {names[0]} is given, and the gold is of {names[1]}"
+            return Grade(Verdict.UNDECIDED, text, "none", why)
         return grade(False, "math", f"{names[0]} is given; the gold is of {names[1]}")
     if _decimal_comma(text, gold):
         return grade(True, "number", "numbers compared, a comma read as a decimal point")
+    text = _one_of_two(text, policy)
     want, have = known.number, parse_number(text)
-    approximates = "\\approx" in text or "≈" in text  # "x = 1/3 ≈ 0.33" is for the comparison of mathematics
-    if want and not have and not approximates and (said := number_in(text)):
-        have = parse_number(said)
-        if _decimal_comma(said, gold):
+    if want and not have:
+        said = closing_number(text) if has_prose(text) or re.search(r"[\u4e00-\u9fff]", text) else None
+        if said and _decimal_comma(said, gold):
             return grade(True, "number", "numbers compared, a comma read as a decimal point")
+        have = parse_number(said) if said else None
     if want and have:
         equal = equal_numbers(have, want, policy)
         if equal is None:
-            return Grade(
-                Verdict.UNDECIDED, text, "number", f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
-            )
+            why = f"{place}: the same number of {have.unit!r} and of {want.unit!r}"
+            return Grade(Verdict.UNDECIDED, text, "number", why)
         if equal and policy.simplified and not is_simplified(text):
             return grade(False, "number", "the same number, but not in lowest terms")
         return grade(equal, "number", "numbers compared")
+    ranges = [parse_range(t) for t in (text, gold)]
+    if ranges[0] and ranges[1]:
+        return grade(ranges[0] == ranges[1], "number", "ranges compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
         return Grade(Verdict.NO_ANSWER, None, "none", f"{place}: it says that there is no answer")
     if known.is_words:
@@ -242,6 +294,39 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
     if want and is_words(text) and not re.search(r"\d", text):
         return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads {text[:60]!r} as a number")
     return _grade_math(text, place, known, math_verify, policy)
+
+
+_STATEMENT = re.compile(r"\(\s*(\d{1,2})\s*\)")
+
+
+def _statements(text: str) -> frozenset[str] | None:
+    """Returns the numbers of "①③④" or "(1), (3) and (4)"; None where a text isn't a list of such."""
+    text = normal(text)
+    found = _STATEMENT.findall(text)
+    if not found or re.sub(r"and|[\s,;、，和与及.。$]", "", _STATEMENT.sub("", text)):
+        return None
+    return frozenset(found) if len(found) > 1 else None
+
+
+def _one_of_two(text: str, policy: Policy) -> str:
+    """Returns one of two equal values: "3/4, or 0.75" and "75% (3/4)" give the first."""
+    match = _TWICE.match(text)
+    if match:
+        first, second = (closing_number(p) or p for p in (match[1].strip(), (match[2] or match[3]).strip()))
+        numbers = [parse_number(p) for p in (first, second)]
+        if (
+            numbers[0]
+            and numbers[1]
+            and (equal_numbers(numbers[0], numbers[1], policy) or equal_numbers(numbers[1], numbers[0], policy))
+        ):
+            return first
+    return text
+
+
+_TWICE = re.compile(
+    r"^(.{1,80}?\S)\s*(?:,?\s*\bor\s+([^()]{1,40})|\(\s*(?:or|i\.e\.,?|=|about|approximately)?\s*([^()]{1,40})\s*\))\s*[.。]?$",
+    re.S,
+)
 
 
 def _grade_words(text: str, place: str, known: Gold) -> Grade:
@@ -255,100 +340,72 @@ def _grade_words(text: str, place: str, known: Gold) -> Grade:
         if sorted(ours) == sorted(theirs):
             return Grade(Verdict.INCORRECT, text, "list", f"{place}: the same parts in another order")
     last = said_last(text)
-    if last and same_words(last, gold):
-        return Grade(Verdict.CORRECT, last, "text", f"{place}: the sentence says the same")
+    bare = re.sub(r"\s*[(（][^()（）]*[)）]\s*$", "", text)
+    for said in (last, bare):
+        if said and same_words(said, gold):
+            return Grade(Verdict.CORRECT, said, "text", f"{place}: the sentence says the same")
+    if (
+        last
+        and len(theirs) > 1
+        and (sorted(word_list(last)) if not known.in_order else word_list(last))
+        == (sorted(theirs) if not known.in_order else theirs)
+    ):
+        return Grade(Verdict.CORRECT, last, "list", f"{place}: every part is the same")
     why = f"{place}: no rule compares the gold {gold[:60]!r} with another text"
     return Grade(Verdict.UNDECIDED, text, "none", why)
 
 
 def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
     gold = known.text
+    equal: bool | None = None
     why = ""
+    said = text
+    if has_prose(text) and not has_prose(gold):
+        said = stated(text) or ""
+        if not said or has_prose(said):
+            return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads the sentence {text[:60]!r}")
     try:
-        equal = equal_math(text, gold, policy, ordered=known.in_order)
+        equal = equal_math(said, gold, policy, ordered=known.in_order)
     except Unreadable as error:
-        equal, why = None, str(error)
+        why = str(error)
     except TooLarge as error:
         return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {error}, so nothing is compared")
 
-    def grade(right: bool, method: str, said: str) -> Grade:
-        return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {said}")
+    def grade(right: bool, method: str, because: str) -> Grade:
+        return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, said, method, f"{place}: {because}")
 
     if equal is not None:
         made = grade(equal, "math", "mathematics compared")
-        if zlib.crc32(f"{text}\0{gold}".encode("utf-8", "replace")) % SECOND_OPINIONS == 0:
-            second = math_verify(text, gold)
+        if zlib.crc32(f"{said}\0{gold}".encode("utf-8", "replace")) % SECOND_OPINIONS == 0:
+            second = math_verify(said, gold)
             if second is not None and second is not equal:
                 return dataclasses.replace(made, disagreement=f"math-verify: {'correct' if second else 'incorrect'}")
         return made
-    second = math_verify(text, gold)
+    second = math_verify(said, gold)
     if second is not None:
         return grade(second, "math-verify", "compared by math-verify")
     return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
-_NAME = re.compile(r"^\s*\$?\s*([A-Za-z])\s*=\s*[-+\d.,/\s]+\$?\s*$")
+_NAME = re.compile(
+    r"^\s*\$?\s*((?:\\angle\s*)?[A-Za-z]{1,3}(?:_\{?\w{1,3}\}?)?'?(?:\([a-z0-9]\))?)\s*=\s*[-+\d.,/\s]+(?:\\circ|[\^{}°])*\$?\s*$"
+)
+
 _REFUSES = re.compile(
     r"\b(?:cannot|can't|can not|could not|unable to|impossible to|not possible to|not enough information|insufficient)\b"
     r"|\b(?:i don't know|i do not know|unknown|unanswerable)\b|无法|不能确定|不知道",
     re.I,
 )
-_COMPARES = re.compile(
-    r"\b(?:less|more|fewer|greater|larger|smaller|higher|lower|better|worse)\b.*\bthan\b|\b(?:at least|at most|up to|half|twice|double|third|quarter"
-    r"|between|except|without|nearly|almost|over|under|above|below|multiples?)\b|\bor\b|\bnot\b|n't\b",
-    re.I,
-)
-_BEFORE = re.compile(
-    r"\b(?:half|twice|double|third|quarter|not|than|or|between|least|most|up)\W*(?:[a-z]+\W+)?$|n't\W*(?:[a-z]+\W+)?$",
-    re.I,
-)
-_TAIL = re.compile(
-    r"^(.*)(?:=|≈|\\approx|\bis\b|\bit's\b|\bare\b|\bwas\b|\bwere\b|\bequals?\b|\bto\b|\bhas\b|\bhave\b|\bof\b|\bbe\b|为|是|有)"
-    r"\s*(?:about |approximately |around |roughly |exactly |only |a total of )?"
-    r"([^=≈]*)$",
-    re.S,
-)
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*")
-_STRONG = re.compile(r"\*\*\s*([^*\n]*\d[^*\n]*?)\s*\*\*|\\boxed\{([^{}]*)\}")
 
 
-def number_in(text: str) -> str | None:
-    """Returns the one number of a sentence such as "She has 5 apples", or after its last "=" or "is"."""
-    if len(text) > 600:
-        return None
-    text = text.strip().rstrip(".!。 ")
-    strong = [m[1] or m[2] for m in _STRONG.finditer(text)]
-    if len(strong) == 1 and parse_number(strong[0].rstrip(".")):
-        return strong[0].rstrip(".")
-    bare = re.sub(r"[*`$]|\\[()\[\]]", "", text)
-    tail = _TAIL.match(bare)
-    if tail and not _BEFORE.search(tail[1]):
-        said = re.sub(r"^\((-?[\d.,]+)\)", r"\1", tail[2].strip())
-        if parse_number(said):
-            return said
-    if _COMPARES.search(text):
-        return None
-    if re.search(r"\\|[\^{}=≈]", bare):
-        return None
-    numbers = re.findall(r"(?<![\w.,])[-−]?[$£€]?\d[\d,]*(?:\.\d+)?\s?%?(?![\w^/]|[.,:]\d)", bare)
-    if (
-        len(numbers) == 1
-        and not re.search(r"\d", bare.replace(numbers[0], "", 1))
-        and re.search(r"[A-Za-z\u4e00-\u9fff]{2}", bare)
-    ):
-        return str(numbers[0]).rstrip(",")
-    return None
+_COMMA = re.compile(r"-?(?:0[.,]\d+|\d+[.,]\d{2}|\d{4,}[.,]\d{1,2}|\d+[.,]\d{4,})")
 
 
 def _decimal_comma(text: str, gold: str) -> bool:
-    """Whether two differ only in a comma for the decimal point: "1000,99" and "1000.99"."""
+    """Whether two differ only in a comma for the decimal point: "1000,99" and "1000.99"; "1,234" is no 1.234."""
     a, g = (re.sub(r"[$\s]|\\[()\[\]]", "", t) for t in (text, gold))
-    return (
-        a != g
-        and "." in a + g
-        and bool(re.fullmatch(r"-?\d+[.,]\d+", a))
-        and a.replace(",", ".") == g.replace(",", ".")
-    )
+    return a != g and "." in a + g and bool(_COMMA.fullmatch(a)) and a.replace(",", ".") == g.replace(",", ".")
 
 
 _pool: WorkerPool | None = None

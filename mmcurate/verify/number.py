@@ -126,9 +126,7 @@ def _parse(text: str) -> Number | None:
     if unit and parse_unit(unit) is None and rest[:1].isascii() and rest[:1] != "\\" and not rest[:1].isspace():
         return None  # "2xyz" is a product, "2 apples" a number
     if unit is None or (unit and percent and parse_unit(unit)):
-        return None
-    if percent:
-        unit = ""
+        return None  # "5% cm"
     if match["currency"]:
         sign = match["currency"].replace("\\", "").strip().lower().rstrip(".")
         money = "dollar" if "$" in sign or "usd" in sign else {"rmb": "yuan"}.get(sign, sign)
@@ -136,6 +134,24 @@ def _parse(text: str) -> Number | None:
             return None if parse_unit(unit) else Number(value, decimals, False, unit)
         unit = money
     return Number(value, decimals, bool(percent), unit)
+
+
+_RANGE = re.compile(
+    r"(?:(?:from|between)\s+)?(-?[\d.,]+)\s*%?\s*(?:-|–|—|~|to|and|至|到)\s*(-?[\d.,]+)\s*(%|[A-Za-z°\u4e00-\u9fff][\w °/^]*)?",
+    re.I,
+)
+
+
+def parse_range(text: str) -> tuple[Fraction, Fraction, str] | None:
+    """Returns the ends and the unit of "6-10", "6 to 10 cm" or "between 6 and 10"; None where a text is no range."""
+    text = unwrap(text.replace("\u2013", "-").replace("\u2014", "-"))
+    match = _RANGE.fullmatch(text)
+    if not match or (re.search(r"\band\b", text) and not text.lower().startswith("between")):
+        return None
+    low, high = parse_number(match[1]), parse_number(match[2])
+    if low is None or high is None or low.value >= high.value:
+        return None
+    return low.value, high.value, (match[3] or "").strip().lower()
 
 
 _PART = re.compile(r"\s*(?:,|and)?\s*(\d+(?:\.\d+)?|\d+\s*/\s*\d+)\s*([A-Za-z'\"′″°$¢]+|[\u4e00-\u9fff]{1,2})\.?")
@@ -252,15 +268,7 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
         if ours != theirs:
             if ours.dimension != theirs.dimension:
                 return False
-            scaled = (a * ours.factor + ours.offset - theirs.offset) / theirs.factor
-            if scaled == g:
-                return True
-            decimal = answer.decimals is not None or gold.decimals is not None or ours.factor.denominator % 10
-            return (
-                bool(decimal)
-                and policy.rounding is not None
-                and abs(scaled - g) <= Fraction(5, 10 ** (policy.rounding)) * abs(g)
-            )
+            return _equal_converted(answer, gold, ours, theirs, policy)
         return a == g or near(answer, gold, policy)
     if answer.unit and gold.unit:
         if _alike(answer.unit, gold.unit):
@@ -275,10 +283,26 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
         return a == g * 100 or a * 100 == g
     if "K" in (answer.unit, gold.unit) and one_sided:  # "5K" for 5,000
         return a * 1000 == g if answer.unit else a == g * 1000
-    if answer.percent != gold.percent and policy.percent_as_number:
+    if (
+        answer.percent != gold.percent
+        and policy.percent_as_number
+        and not (answer.unit and not answer.percent)
+        and not (gold.unit and not gold.percent)
+    ):
         bare = [Number(n.value * 100, n.decimals, False, "") if n.percent else n for n in (answer, gold)]
         return bare[0].value == bare[1].value or near(bare[0], bare[1], policy)
     return False
+
+
+def _equal_converted(answer: Number, gold: Number, ours: Unit, theirs: Unit, policy: Policy) -> bool:
+    """Compares in either unit: exactly, or a decimal with the other number rounded."""
+    in_theirs = (answer.value * ours.factor + ours.offset - theirs.offset) / theirs.factor
+    if in_theirs == gold.value:
+        return True
+    in_ours = (gold.value * theirs.factor + theirs.offset - ours.offset) / ours.factor
+    if answer.decimals is not None and rounds_to(in_ours, answer.value, answer.decimals, policy):
+        return True
+    return gold.decimals is not None and rounds_to(in_theirs, gold.value, gold.decimals, policy, coarse_gold=True)
 
 
 _OVER = re.compile(r"(\d+)\s*/\s*(\d+)|\\[dtc]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\[dtc]?frac\s*(\d)\s*(\d)")
