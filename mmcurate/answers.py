@@ -12,6 +12,8 @@ from typing import Any
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LABEL = re.compile(r"^\s*(?:[(\[（【]\s*([A-Za-z])\s*[)\]）】][.:：]?|([A-Za-z])\s*[.．:：)）、])\s*(?=\S)", re.S)
 _SUPERSCRIPTS = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_CIRCLED = re.compile("[①-⑳]")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _FRACTIONS = re.compile("([0-9]?)([¼½¾⅐-⅞↉])")
 _LETTERS = re.compile(r"^\W*([A-Z](?:\s*(?:,|、|，|;|&|and|\s)\s*[A-Z])*|[A-Z]{1,8})\W*$")
 
@@ -50,6 +52,8 @@ def normal(text: str) -> str:
     """Returns the text in NFKC, which alone would read "10²" as 102 and "1½" as 11/2."""
     if text.isascii():
         return text
+    text = _UNSEEN.sub("", text)
+    text = _CIRCLED.sub(lambda m: f"({unicodedata.normalize('NFKC', m[0])})", text)
     text = _SUPERSCRIPTS.sub(
         lambda m: "^" + ("{%s}" if len(m[0]) > 1 else "%s") % unicodedata.normalize("NFKC", m[0]), text
     )

@@ -7,53 +7,72 @@ import re
 from collections.abc import Callable, Sequence
 
 from mmcurate.answers import LETTERS, normal, option_text
-from mmcurate.verify.number import equal_numbers, parse_number
+from mmcurate.verify.number import equal_numbers, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT
-from mmcurate.verify.prose import sentences
-from mmcurate.verify.text import remembered, same_words, unwrap, words, yes_no
+from mmcurate.verify.prose import COMPARES, CONDITION, UNSURE, closing_number, closing_time, sentences
+from mmcurate.verify.text import remembered, same_words, unwrap, word_list, words, yes_no
+from mmcurate.verify.when import parse_when, same_when
 
 _MAX_CHARS = 2000
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
     rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
-    rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—]\s|$|\s*[(（]))\s*(.*)$",
+    rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—→]\s*|$|\s*[(（]))\s*(.*)$",
     re.S,
 )
-# "not (A)", "all except B", "(A) is wrong", "C: incorrect, so D"
-_EXCLUDES = re.compile(
-    r"^\W*(?:not|none|neither|all (?:but|except)|anything (?:but|except)|everything (?:but|except)|except|non)\b"
-    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\W*(?:(?:is|was|are|would be|can be|must be)\s+"
-    r"(?:not\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out)|(?:incorrect|wrong)\s*,)"
-    r"|^\W*(?:option|choice|answer|letter)?\s*[(\[]?[A-Z][)\]]?\s+(?-i:cannot be|can't be|isn't)",
-    re.I,
-)
+_SMALL_LABEL = re.compile(rf"^(?:{_OPEN}\s*([a-z])\s*{_CLOSE}|([a-z])\s*[.):])\s*(.+)$", re.S)
 _LETTER_THEN_WORDS = re.compile(
-    r"^(?:option|choice|answer|letter|选项?)\s*([A-Z])(?![A-Za-z0-9])(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which)\b)(.*)$",
+    r"^(?:option|choice|answer|letter|选项?|答案)\s*([A-Z])(?![A-Za-z0-9])(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which|rather)\b)(.*)$"
+    r"|^([A-Z])\s*(?=选?项|是?正确|对)(.*)$",
     re.S,
 )
 _ONLY_LETTERS = re.compile(
-    r"^\W*(?:both\s+|options?\s+|choices?\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|、|，|;|/|&|\+|and|or|和|与|或|\s)\s*(?:options?\s+)?[(\[]?[A-Z][)\]]?)*\W*$",
+    r"^\W*(?:both\s+|options?\s+|choices?\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|、|，|;|/|&|\+|and|or|和|与|或|\s)\s*(?:options?\s+)?[(\[]?[A-Z][)\]]?)*"
+    r"(?:\s+(?:are|is)\s+(?:both\s+|all\s+)?(?:correct|right|true))?\W*$",
     re.I,
 )
+_DENIED = re.compile(
+    r"^\W*(?:选?项)?(?:(?:is|was|are|seems|looks|would be|can be|must be|could be|does|do|should be|has been|can|是)\s*)?(?:definitely |clearly |surely |also )?"
+    r"(?:not\b|no\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out|contradicts|cannot be|can't be|isn't|doesn't|错|不)",
+    re.I,
+)
+"""What behind a letter says that it isn't the answer."""
+_OTHERWISE = re.compile(r"\b(?:or|but|otherwise|alternatively|maybe|possibly|perhaps|if not|however|instead|smaller|larger|so)\b|或", re.I)
+_EXPLAINS = re.compile(r"\b(?:because|since|as|due to|given that|where|which|not|rather than)\b|[.。;；]\s|\n|因为")
+_LISTED = re.compile(r"(?:^|[\s,;(（。])[(（]?([A-Z])\s*[.):：）]\s*(?=\S)")
 _MENTION = re.compile(
     rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}"
-    r"|(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Cc]hoose|[Pp]ick|[Ss]elect|go with|选项?|选择)\s*"
-    r"(?:is\s+|[:-]\s*)?([A-Z])(?![A-Za-z0-9_'])"
-    r"|(?<![\w'])([A-Z])\s*(?:(?:is|fits|matches|would be|must be|seems|looks|works)\b|是?正确)"
+    r"|(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|[Ss]elect|go with|选项?|选择|答案|正确的是)\s*(?:is\s+|是|[:：-]\s*)?([A-Z])(?![A-Za-z0-9_'])"
+    r"|(?<![\w'])([A-Z])\s+(?:(?:is|seems|looks|must be|would be)\s+(?:the\s+|most\s+|clearly\s+)*(?:correct|right|answer|best|true|it)\b|fits\b|matches\b|works\b)"
+    r"|([A-Z])\s*(?:选?项)?是?正确"
 )
+_PICTORIAL = re.compile(r"(?:[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Gg]roup|[Gg]raph|[Ss]hape)\s*([A-Z])(?![A-Za-z0-9_'])")
+_LAST_LETTER = re.compile(
+    r"(?:^|.*(?:\b(?:is|so|therefore|hence|thus|think|then|be|i\.e\.|answer|option|choice)\b|'s|[,:：→–—-]|是|选|为)\s*,?\s*)[(\[*]*([A-Z])[)\]*]*\W*$", re.S
+)
+_NOT_YET = re.compile(
+    r"\b(?:let me|let's|let us|first|start(?:ing)?|check|more information|another|others?|need|least|exclude|contradicts?|point|triangle|line|circle|angle|vertex)\b|错",
+    re.I,
+)
+_CHINESE_LETTERS = re.compile(r"((?:[A-Z]\s*[、,，和]?\s*)+)(?:选?项)?(?:都|均|是)?(正确|错误|不正确|不对|对)")
 _EMBEDDED = re.compile(r"(?<![^\s。；;])[(（]?([A-Z])\s*[.．、:：)）]\s*")
-
-
 _BOLD_LETTER = re.compile(
     r"^\\(?:text|textbf|mathbf|mathrm|bf)\s*\{\s*([(\[]?[A-Z][)\]]?\.?)\s*\}\s*(?:\\[ ,;:]|~|\\quad)?\s*"
 )
-_LETTER_A = re.compile(r"A\s+[\d$]")  # no article
+_ARTICLE = re.compile(r"A\s+[\w$]")
 _NUMBERED = re.compile(r"\d+[).]\s+(?=[A-Za-z])")
-_AND = re.compile(r"\b(?:and|or|both)\b", re.I)
+_AND = re.compile(r"\b(?:and|or|both|are|is|all|correct|right|true)\b", re.I)
 _LETTER = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _JOINED = re.compile(r"[\W_]*([A-Z]{2,8})[\W_]*")
 _IS_TAIL = re.compile(r"(?:=|≈|\bis\b|\bare\b|:|：)\s*([^=≈:：]+)$")
 _LATEX_SPACE = re.compile(r"^(?:\\[ ,;:]|~|\s)+")
+_NOUN = re.compile(r"^(?:picture|figure|image|diagram|graph|group|shape|option|point|number|no\.)\s+(?=\w{1,3}$)", re.I)
+_STATES_IT = re.compile(
+    r"(?:[:：,]\s|\b(?:is|it's|are|was|were|be|shows?|that|as|named|called|therefore|thus|so|hence|indicates?|means|will|of|in)\b|为|是)(?:\s+\w+){0,3}\s*$|^\s*(?:\w+\s+)?$", re.I
+)
+
+EqualMath = Callable[[str, str], bool]
+Reading = tuple[tuple[int, ...], str]
 
 
 @functools.lru_cache(4096)
@@ -78,8 +97,8 @@ def options_in(question: str) -> list[str]:
 
 
 def read_choice(
-    answer: str, options: Sequence[str], num_letters: int, equal_math: Callable[[str, str], bool] | None = None
-) -> tuple[tuple[int, ...], str] | None:
+    answer: str, options: Sequence[str], num_letters: int, equal_math: EqualMath | None = None
+) -> Reading | None:
     """Returns the indexes of the options that an answer names, and how it names them; None where it names none.
 
     More than one index means that the answer names several ("A or B"). An answer whose letter and text belong to
@@ -91,128 +110,210 @@ def read_choice(
         num_letters: how many letters are options.
         equal_math: compares LaTeX; None leaves it out.
     """
-    text = unwrap(normal(answer))
-    text = _BOLD_LETTER.sub(r"\1 ", text).strip()
+    text = _BOLD_LETTER.sub(r"\1 ", unwrap(normal(answer))).strip()
     letters = LETTERS[:num_letters]
     texts = _texts(tuple(options))
     if text in letters and len(text) == 1 and text.lower() not in map(words, texts):
         return (letters.index(text),), "letter"
-    by_text = None if _LETTER_A.match(text) else _by_text(text, texts)  # "A 5" is no article
+    by_text = None if _ARTICLE.match(text) and re.match(r"A\s+[\d$]", text) else _by_text(text, texts)
     if by_text is None and (numbered := _NUMBERED.match(text)):
         by_text = _by_text(text[numbered.end() :], texts)
     if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
         return (by_text,), "option text"
-    if _ONLY_LETTERS.match(text) and not (text.lower() in ("a", "i") and text.islower() and num_letters == 0):
-        found = _LETTER.findall(_AND.sub(" ", text))
-        found = [c.upper() for c in found if c.isupper() or len(found) == 1]
-        if found and all(c in letters for c in found):
-            if len(found) > 2 and len(set(found)) < len(found):
-                return None  # "A, A, A" chooses nothing
-            return tuple(sorted({letters.index(c) for c in found})), "letter"
-    joined = _JOINED.fullmatch(text)
-    if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]):
-        return tuple(sorted(letters.index(c) for c in joined[1])), "letters"
-    match = _LABEL.match(text)
-    if match and texts and (match[1] or match[2]) in letters:
-        index = letters.index(match[1] or match[2])
-        if index < len(texts) and words(texts[index]) and words(match[3]).startswith(words(texts[index])):
-            return (index,), "letter and text"  # "(D) Cannot be determined"
-    if _EXCLUDES.match(text):
-        return None
-    if match and (match[1] or match[2]) in letters:
-        index = letters.index(match[1] or match[2])
-        rest = match[3].strip()
-        others = {letters.index(c) for c in _mentions(rest, letters)} - {index}
-        if others and re.match(r"^(?:or|and|,|/|&|和|或|与)\b", rest, re.I):
-            return tuple(sorted({index, *others})), "letters"
-        rest = _LATEX_SPACE.sub("", rest)
-        named = _by_text(rest.strip("()（）. "), texts) if rest and texts else None
-        also = (
-            {named} if named is not None else set(_by_value(rest, texts, equal_math)) if rest and texts else set()
-        ) - {index}
-        if also:
-            return tuple(sorted({index, *also})), "letter and another option's text"
-        return (index,), "letter"
-    match = _LETTER_THEN_WORDS.match(text)
-    if match and (match[1] or match[3]).upper() in letters:
-        index = letters.index((match[1] or match[3]).upper())
-        others = {letters.index(c) for c in _mentions(match[2] or match[4] or "", letters)} - {index}
-        return tuple(sorted({index, *others})), "letter"
+    only = _only_letters(text, letters)
+    if only is not None:
+        return _both(only, texts, letters)
+    labelled = _labelled(text, texts, letters, equal_math)
+    if labelled is not None:
+        return labelled if labelled[0] else None
     if texts:
         equal = _by_value(text, texts, equal_math)
         if equal:
             return equal, "value"
-    mentioned = {letters.index(c) for c in _mentions(text, letters)}
-    if mentioned:
-        return tuple(sorted(mentioned)), "letter"
+    named = _named(text, texts, letters)
+    if named:
+        return named
     if texts:
         tail = _IS_TAIL.search(text)
-        if tail and tail[1].strip() != text:
+        if tail and tail[1].strip() != text and not UNSURE.search(f"{text[: tail.start()]} {text[-1:]}"):
             return read_choice(tail[1], options, num_letters, equal_math)
     return None
 
 
-_DENIES = re.compile(
-    r"\b(?:not|never|neither|nor|except|unlike|instead|rather|incorrect|wrong|false|eliminate[ds]?)\b|n't\b|不|非", re.I
-)
+def _only_letters(text: str, letters: str) -> tuple[int, ...] | None:
+    """Reads "B", "A, C and D", "ACD", "both A and C are correct"; empty where letters choose nothing ("A, A, A")."""
+    if _ONLY_LETTERS.match(text):
+        found = _LETTER.findall(_AND.sub(" ", text))
+        found = [c.upper() for c in found if c.isupper() or len(found) == 1]
+        if found and all(c in letters for c in found):
+            if len(found) > 2 and len(set(found)) < len(found):
+                return ()
+            return tuple(sorted({letters.index(c) for c in found}))
+    joined = _JOINED.fullmatch(text)
+    if joined and len(set(joined[1])) == len(joined[1]) and all(c in letters for c in joined[1]):
+        return tuple(sorted(letters.index(c) for c in joined[1]))
+    return None
+
+
+def _both(only: tuple[int, ...], texts: Sequence[str], letters: str) -> Reading | None:
+    """Returns the letters, or the option that says them: "A and B" where D is "both A and B"."""
+    if len(only) > 1:
+        said = {letters[i] for i in only}
+        same = [i for i, t in enumerate(texts) if _ONLY_LETTERS.match(t) and set(_LETTER.findall(_AND.sub(" ", t))) == said]
+        if len(same) == 1:
+            return (same[0],), "option text"
+    return (only, "letters" if len(only) > 1 else "letter") if only else None
+
+
+def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMath | None) -> Reading | None:
+    """Reads "B. 12 cm", "Option B because ...": the letter, and whatever else the rest names.
+
+    None where no letter begins the text; no index where the rest denies it.
+    """
+    small = _SMALL_LABEL.match(text)
+    if small and texts and (small[1] or small[2]).upper() in letters:
+        index = letters.index((small[1] or small[2]).upper())
+        return ((index,), "letter and text") if _by_text(small[3], texts) == index else None
+    match = _LABEL.match(text)
+    letter, rest = ((match[1] or match[2]), match[3]) if match else ("", "")
+    if not match and (match := _LETTER_THEN_WORDS.match(text)):
+        letter, rest = match[1] or match[3] or match[5], match[2] or match[4] or match[6] or ""
+    if not letter or letter not in letters or (re.match(r"(?:the\s+)?(?:picture|figure|image|diagram|group)\s", text, re.I) and not _pictorial(texts)):
+        return None
+    index = letters.index(letter)
+    rest = _LATEX_SPACE.sub("", rest.strip())
+    if not rest:
+        return (index,), "letter"
+    if texts and _by_text(rest.strip("()（）. "), texts) == index:
+        return (index,), "letter and text"
+    own = words(texts[index]) if texts else ""
+    if own and words(rest).startswith(own):
+        rest = " ".join(rest.split()[len(own.split()) :])
+    elif _DENIED.match(rest) and (texts or re.match(r"\W*(?:is\s+)?(?:incorrect|wrong|not\b|false\b)", rest, re.I)):
+        return (), "denied"
+    others = {letters.index(c) for c in _LISTED.findall(rest) if c in letters} - {index}
+    alone = {letters.index(c) for c in re.findall(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])", rest) if c in letters} - {index}
+    if alone and (_OTHERWISE.search(rest) or re.match(r"\s*(?:and|,|/|&|和|与)", rest) or re.fullmatch(r"\W*[A-Z]\W*", rest)):
+        others |= alone
+    if others and not (re.search(r"\b(?:because|since|rather than|not)\b", rest) and not _OTHERWISE.search(rest)):
+        return tuple(sorted({index, *others})), "letters"
+    if texts:
+        said = _EXPLAINS.split(rest)[0].strip("()（）., ")
+        also = _by_text(said, texts) if said else None
+        named = {also} if also is not None else set(_by_value(said, texts, equal_math)) if said else set()
+        number = closing_number(rest) if not named else None
+        named |= set(_by_value(number, texts, None)) if number else set()
+        if named - {index}:
+            return tuple(sorted({index, *named})), "letter and another option's text"
+    return (index,), "letter"
+
+
+def _pictorial(texts: Sequence[str]) -> bool:
+    """Whether the options are pictures: none has words of its own."""
+    return all(len(words(t)) <= 1 or _NOUN.match(t) for t in texts)
+
+
+def _named(sentence: str, texts: Sequence[str], letters: str) -> Reading | None:
+    """Returns the option that a sentence names: by letter, by text or by value."""
+    if len(sentence) > 600:
+        return None
+    chinese = _CHINESE_LETTERS.findall(sentence)
+    if chinese:
+        right = {c for said, verdict in chinese if verdict in ("正确", "对") for c in re.findall("[A-Z]", said)}
+        if right and right <= set(letters):
+            return tuple(sorted(letters.index(c) for c in right)), "letter"
+    if any(_PICTORIAL.match(t) for t in texts) and (mentioned := _mentioned(sentence, texts)) is not None:
+        return (mentioned,), "option text"
+    if not UNSURE.search(sentence) and not _NOT_YET.search(sentence):
+        found = [next(c for c in m.groups() if c) for m in _MENTION.finditer(sentence)]
+        if _pictorial(texts):
+            found += _PICTORIAL.findall(sentence)
+        indexes = {letters.index(c) for c in found if c in letters}
+        if indexes:
+            return tuple(sorted(indexes)), "letter"
+        last = _LAST_LETTER.match(sentence)
+        if last and last[1] in letters and len(re.findall(r"(?<![A-Za-z0-9'])[B-HJ-Z](?![A-Za-z0-9'])", sentence)) <= 1:
+            return (letters.index(last[1]),), "letter"
+    mentioned = _mentioned(sentence, texts)
+    if mentioned is not None:
+        return (mentioned,), "option text"
+    number = closing_number(sentence) if texts else None
+    if number and (same := _by_value(number, texts, None)):
+        return same, "value"
+    if texts and (said := closing_time(sentence)) and (at := parse_when(said)):
+        times = [i for i, t in enumerate(texts) if (option := parse_when(t)) and same_when(at, option)]
+        if len(times) == 1:
+            return (times[0],), "value"
+    return None
 
 
 def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     """Returns the option that a response names in its closing sentence, on a line of its own, or begins with; or nothing."""
     letters = LETTERS[:num_letters]
+    texts = _texts(tuple(options))
     parts = sentences(body)
     if not parts:
         return ""
-    said = [
-        a or b
-        for a, b in re.findall(
-            r"[(（]\s*([A-Z])\s*[)）]|\b(?:option|choice|answer|group|figure|picture)\s+([A-Z])\b", parts[-1]
-        )
-    ]
-    named = {c for c in said if c in letters}
-    if len(named) == 1 and not _DENIES.search(parts[-1]):
-        return named.pop()
-    labelled = [
-        m[1]
-        for line in body.splitlines()
-        if (m := re.fullmatch(r"\W*[(（]?([A-Z])[)）.:：]\s*.{0,120}", line.strip())) and m[1] in letters
-    ]
+    lines = [_LABEL.match(re.sub(r"[*_]", "", line).strip()) for line in body.splitlines() if len(line) < 160]
+    labelled = [m[1] or m[2] for m in lines if m and (m[1] or m[2]) in letters]
+    last = re.sub(r"\*\*|`", "", parts[-1])
+    item = re.match(r"(?:\d+[.)]|[-*•])\s", last)  # an item of a list of several names nothing
+    if not item and len(labelled) < 2:
+        named = _named(last, texts, letters) or ((only, "letter") if (only := _only_letters(_SO.sub("", last), letters)) else None)
+        if named and len(named[0]) == 1:
+            return LETTERS[named[0][0]]
     if len(labelled) == 1:
         return labelled[0]
-    texts = [option_text(o, i) for i, o in enumerate(options)]
     if texts and all(yes_no(o) is not None for o in texts):
-        begin = yes_no(parts[0])
-        return next((o for o in texts if yes_no(o) is begin), "") if begin is not None else ""
-    for sentence in dict.fromkeys((parts[-1], sentences(body[:2000])[0])):
-        if re.match(r"(?:\d+[.)]|[-*•])\s", sentence):
-            continue  # an item of a list of several
-        index = _mentioned(sentence, texts)
-        if index is not None:
-            return LETTERS[index]
+        for sentence in (parts[-1], sentences(body[:400])[0]):
+            said = yes_no(_SO.sub("", sentence))
+            if said is None and (tail := re.search(r"\b(?:is|are)\s+(true|false|correct|incorrect)\W*$", sentence, re.I)):
+                said = yes_no(tail[1])
+            if said is not None:
+                return next((o for o in texts if yes_no(o) is said), "")
+        return ""
+    if not item and not UNSURE.search(last):
+        first = sentences(body[:2000])[0]
+        named = _named(first, texts, letters) if first != parts[-1] else None
+        if named and len(named[0]) == 1:
+            return LETTERS[named[0][0]]
     return ""
 
 
+_SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
+
+
 def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
-    """Returns the one option whose whole text stands in a sentence, as words and not denied."""
-    if _DENIES.search(sentence):
-        return None
+    """Returns the one option whose whole text a sentence states, as words: not denied, compared, asked or supposed."""
+    sentence = CONDITION.sub("", sentence)
     said = f" {_spaced(sentence)} "
-    found = [
-        i for i, t in enumerate(texts) if re.search(r"[a-z\u4e00-\u9fff]{3}", _spaced(t)) and f" {_spaced(t)} " in said
-    ]
-    longest = [
-        i for i in found if not any(j != i and f" {_spaced(texts[i])} " in f" {_spaced(texts[j])} " for j in found)
-    ]
-    return longest[0] if len(longest) == 1 else None
+    found = []
+    for i, text in enumerate(texts):
+        spaced = _spaced(text)
+        if not re.search(r"[a-z]{3}|[\u4e00-\u9fff]{2}", spaced):
+            continue
+        at = said.find(f" {spaced} ") + 1
+        if at == 0 and re.search(r"[\u4e00-\u9fff]", spaced):
+            at = said.find(spaced)
+        if at > 0:
+            found.append((i, at, spaced))
+    longest = [f for f in found if not any(o is not f and f[2] in o[2] and f[2] != o[2] for o in found)]
+    if len(longest) != 1:
+        return None
+    index, at, spaced = longest[0]
+    before, after = said[:at], said[at + len(spaced) :].rstrip(" .。")
+    if re.match(r"\s*(?:and|or)\b", after):
+        return None
+    if UNSURE.search(before) or UNSURE.search(after) or re.search(r"[?？]", sentence) or COMPARES.search(before):
+        return None
+    if re.search(r"\b(?:would|could|lacks|let|need)\b", said):
+        return None
+    return index if not after.strip() or _STATES_IT.search(before) else None
 
 
 def _spaced(text: str) -> str:
-    return re.sub(r"[^\w'%°.-]+", " ", words(text)).replace(". ", " ").strip(" .'")
-
-
-def _mentions(text: str, letters: str) -> list[str]:
-    found = [(m[1] or m[2] or m[3]) for m in _MENTION.finditer(text)]
-    return [c for c in found if c in letters]
+    text = re.sub(r"\bcan't\b|\bcan not\b", "cannot", words(text))
+    return re.sub(r"[^\w'%°.-]+", " ", text).replace(". ", " ").strip(" .'")
 
 
 def _by_text(text: str, texts: Sequence[str]) -> int | None:
@@ -221,25 +322,35 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     if not said or len(text) > _MAX_CHARS:
         return None
     squeezed = squeeze(text)
-    same = [
-        i
-        for i, option in enumerate(texts)
-        if (words(option) == said and same_words(option, text)) or squeeze(option) == squeezed
-    ]
+    same = [i for i, t in enumerate(texts) if (words(t) == said and same_words(t, text)) or squeeze(t) == squeezed]
+    if not same:
+        core = _core(text)
+        same = [i for i, t in enumerate(texts) if _core(t) == core]
     return same[0] if len(same) == 1 else None
+
+
+@remembered
+def _core(text: str) -> tuple[str, ...]:
+    """Returns what two ways of saying an option share: "Picture 2" and "2", "only I" and "I only", "red and blue" and "blue, red"."""
+    said = re.sub(r"\bcan't\b|\bcan not\b", "cannot", _NOUN.sub("", words(text)))
+    said = re.sub(r"^only (.+)$", r"\1 only", said)
+    parts = word_list(said)
+    return tuple(sorted(parts)) if len(parts) > 1 else (said,)
 
 
 @remembered
 def squeeze(text: str) -> str:
     """Returns LaTeX without what doesn't change its meaning."""
     text = re.sub(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]", " ", unwrap(text))
+    text = re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"(?<=\d),\s+(?=\d)", "、", text)  # "1, 234" is a list, "1,234" a number
     text = re.sub(r"(?<![A-Za-z0-9.])\s+|\s+(?![A-Za-z0-9.])", "", text)
     text = re.sub(r"\\[dt]frac", r"\\frac", text)
     text = re.sub(r"(?<=[A-Za-z)])_(?:\{(\d+)\}|(\d))", r"\1\2", text)  # H_2O
-    return re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text).replace("^{\\circ}", "°").replace("^\\circ", "°")
+    return text.replace("^{\\circ}", "°").replace("^\\circ", "°")
 
 
-def _by_value(text: str, texts: Sequence[str], equal_math: Callable[[str, str], bool] | None) -> tuple[int, ...]:
+def _by_value(text: str, texts: Sequence[str], equal_math: EqualMath | None) -> tuple[int, ...]:
     """Returns the options that a text's value equals, where it equals one only; none or several tell nothing."""
     number = parse_number(text)
     if number:
@@ -248,7 +359,22 @@ def _by_value(text: str, texts: Sequence[str], equal_math: Callable[[str, str], 
         ]
         exact = [i for i in same if (n := parse_number(texts[i])) and n.value == number.value]
         return tuple(exact if len(exact) == 1 else same if len(same) == 1 else ())
+    ends = parse_range(text)
+    if ends and (same := [i for i, option in enumerate(texts) if parse_range(option) == ends]):
+        return tuple(same) if len(same) == 1 else ()
+    at = parse_when(text)
+    if at:
+        same = [i for i, option in enumerate(texts) if (w := parse_when(option)) and same_when(at, w)]
+        if same:
+            return tuple(same) if len(same) == 1 else ()
     if equal_math and re.search(r"[\d\\^_=+]", text) and len(text) <= 200:
         same = [i for i, option in enumerate(texts) if equal_math(text, option)]
         return tuple(same) if len(same) == 1 else ()
     return ()
+
+
+def option_of(gold: str, options: Sequence[str], equal_math: EqualMath) -> tuple[int, ...]:
+    """Returns the option that a gold is by its words or its value, where no exact reading finds one: "45" for "45°"."""
+    texts = _texts(tuple(options))
+    by_text = _by_text(unwrap(normal(gold)), texts)
+    return (by_text,) if by_text is not None else _by_value(unwrap(normal(gold)), texts, equal_math)

@@ -59,6 +59,10 @@ class Extracted:
     place: str
 
 
+SEVERAL = Extracted("", "several answers")
+"""What a response gives that names several answers one after another."""
+
+
 def extract(response: str) -> Extracted | None:
     """Returns the answer that a response gives, or None.
 
@@ -84,7 +88,7 @@ def extract(response: str) -> Extracted | None:
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
         tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
     if _hedges(body, tagged):
-        return None
+        return SEVERAL
     if tagged:
         inside = tagged[-1][2].strip()
         boxes = _boxes(inside)
@@ -93,13 +97,15 @@ def extract(response: str) -> Extracted | None:
         said = _last_phrase(inside)
         if said is None and len(inside) > 200 and (found := _unmarked(inside)):
             return Extracted(found.text, "answer tag")
-        return Extracted(said[1] if said else inside, "answer tag")
+        return Extracted((said[1] if said else inside) or inside, "answer tag")
     body = _TAGS.sub("", body).strip()
     if not body:
         return None
     boxes, phrase = _boxes(body), _last_phrase(body)
     if boxes and (not phrase or boxes[-1][0] >= phrase[0] or not _PLAIN.search(phrase[1])):
         return _unless_retracted(body, boxes[-1][1], _last_boxes(body, boxes), "box")
+    if phrase and not phrase[1]:
+        return SEVERAL
     if phrase:
         return _unless_retracted(body, phrase[0] + 1, phrase[1], "phrase")
     return _unmarked(without_politeness(body))
@@ -112,7 +118,7 @@ _PLAIN = re.compile(r"\d|\\[a-zA-Z]|\$|^\W*[A-Z]\W*$|^\W*[A-Z][.):]|^\W*\(?[A-Z]
 def _unless_retracted(body: str, after: int, said: str | None, place: str) -> Extracted | None:
     """Returns an answer, or what takes its place where the text behind it takes it back ("Wait, that is wrong: it is 6.")."""
     if said is None:
-        return None
+        return SEVERAL
     tail = body[after : after + 2000]
     retracted = RETRACTS.search(tail)
     if not retracted:
@@ -219,7 +225,7 @@ def _last_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:
         if not joined or "\n\n" in between.strip("$ .") or ". " in between:
             if inside == last:
                 continue
-            if _STEPS.search(between) or len(between) > 40:
+            if len(_STEPS.findall(between)) > 2 or len(between) > 40:
                 break  # "First [1]. Then [2]"
             return None
         kept.insert(0, inside)
@@ -233,7 +239,10 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
     lower = text.lower()
     if len(lower) != len(text):  # some capital letters are two when small
         lower = text
+    found: list[tuple[int, str]] = []
     for cue in reversed(list(_CUE.finditer(lower, offset))):
+        if found and (len(found) == 3 or found[-1][0] - cue.start() > 60):
+            break
         start = cue.start()
         match = _PHRASE.match(text, start)
         if not match and cue[0] == "answer":
@@ -247,10 +256,12 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
         said = _content(rest)
         if said and not _NO_ANSWER.match(said):
             behind = rest[len(said) : len(said) + 200].split("\n")[0]
-            if RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
+            if said.endswith(("?", "？")) or RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
                 continue
-            return start, said
-    return None
+            found.append((start, said))
+    if len(found) == 3 and len({said for _, said in found}) == 3:
+        return found[0][0], ""  # "The answer is A. The answer is B. The answer is C."
+    return found[0] if found else None
 
 
 def _content(rest: str) -> str:

@@ -12,17 +12,19 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmcurate.answers import LETTERS, gold_options, letters_of, normal
+from mmcurate.answers import LETTERS, gold_options, letters_of, normal, option_text
 from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
-from mmcurate.verify.choice import closing_choice, options_in, read_choice, squeeze
+from mmcurate.verify.choice import closing_choice, option_of, options_in, read_choice, squeeze
 from mmcurate.verify.expression import TooLarge
-from mmcurate.verify.extract import Extracted, cut_off, extract
+from mmcurate.verify.extract import SEVERAL, Extracted, cut_off, extract
 from mmcurate.verify.latex import Unreadable
 from mmcurate.verify.math import equal_math
 from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.prose import (
+    RETRACTS,
+    UNSURE,
     closing_number,
     closing_time,
     has_prose,
@@ -30,7 +32,7 @@ from mmcurate.verify.prose import (
     stated,
     without_politeness,
 )
-from mmcurate.verify.text import is_negation, is_words, said_last, same_words, unwrap, word_list, words, yes_no
+from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, word_list, words, yes_no
 from mmcurate.verify.when import When, parse_when, same_when
 from mmcurate.workers import WorkerPool
 
@@ -58,6 +60,8 @@ def decide(
     if finish_reason == "length" and cut_off(response):
         return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
+    if found is SEVERAL:
+        return Grade(Verdict.NO_ANSWER, None, "none", "the response gives several answers")
     if found is None and known.text:
         found = known.closing(response)
     if found is None:
@@ -87,18 +91,25 @@ class Gold:
         self.text = _without_solution(gold.strip())
         self.named: tuple[int, ...] = ()
         self.options, self.num_letters = tuple(options), len(options)
+        self.label_text = ""
         asks = question or ""
         self.in_order = bool(_ORDERED.search(asks[-600:]))
         if not self.text:
             return
-        if not options and letters_of(self.text, 10) and asks:
-            self.options = tuple(options_in(asks))
-            self.num_letters = len(self.options)
+        if not options and asks:
+            found = options_in(asks)
+            if letters_of(self.text, 10) or gold_options(self.text, found):
+                self.options, self.num_letters = tuple(found), len(found)
         if self.options:
-            self.named = gold_options(self.text, self.options)
+            self.named = gold_options(self.text, self.options) or option_of(self.text, self.options, _same_math)
             if self.named or options:
                 return
         bare = unwrap(normal(self.text))
+        with_text = _LETTER_AND_TEXT.match(bare)
+        if with_text:  # "(B) dog", and no options are known
+            self.named, self.num_letters = letters_of(with_text[1] or with_text[2], 10), 10
+            self.label_text = with_text[3]
+            return
         sorted_letters = re.fullmatch(r"(?!.$)A?B?C?D?E?F?G?H?", bare)
         if (
             re.fullmatch(r"\(?[A-J]\)?\.?", bare)
@@ -182,10 +193,11 @@ def _list_items(body: str) -> list[str]:
     return items if len(items) > 1 else []
 
 
+_LETTER_AND_TEXT = re.compile(r"^(?:\(([A-J])\)\s*|([A-D])[.):：]\s+)(\w.{0,200})$", re.S)
 _ORDERED = re.compile(
     r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence|respectively"
     r"|from (?:the )?(?:least|greatest|smallest"
-    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别",
+    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别|\(1\).+\(2\)|_{2,}.+_{2,}|\bfirst\b.+\bsecond\b|how many .+ how many|which .+ (?:in|and) which|[?？].+[?？]",
     re.I | re.S,
 )
 
@@ -206,19 +218,31 @@ def _without_solution(gold: str) -> str:
     return gold
 
 
-def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
-    def same(a: str, b: str) -> bool:
-        try:
-            return equal_math(a, b, policy) is True
-        except (Unreadable, TooLarge):
-            return False
+def _same_math(a: str, b: str) -> bool:
+    try:
+        return equal_math(a, b, DEFAULT) is True
+    except (Unreadable, TooLarge):
+        return False
 
+
+_OBJECT = re.compile(
+    r"^(?:the\s+)?(?:point|vertex|segment|line|side|angle|triangle|arc|ray|vector|edge|blood type|type|group|vitamin|class|grade|section|region|team|store|bar|ball|box"
+    r"|letter|object|shape|tank|city|person|player|house|road|path|circle|node|gear|block|cup|car|train|boat|plane|plant|animal)\s+\$?\\?(?:overline\{)?",
+    re.I,
+)
+
+
+def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     text, place = found.text, found.place
-    read = read_choice(text, gold.options, gold.num_letters, same)
+    read = read_choice(text, gold.options, gold.num_letters, _same_math)
     want = ", ".join(LETTERS[i] for i in gold.named)
     if read is None:
-        if not gold.options and words(text) == words(gold.text):
-            return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
+        bare = unwrap(_OBJECT.sub("", unwrap(text)))
+        for said in (text, bare):
+            if not gold.options and (words(said) in (words(gold.text), words(gold.label_text) or None) or squeeze(said) == squeeze(gold.text)):
+                return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
+        if gold.options and is_words(text) and any(map(is_words, gold.options)) and not UNSURE.search(text):
+            return Grade(Verdict.UNDECIDED, text, "none", f"{place}: names no option in its words; the gold is {want}")
         return Grade(Verdict.INCORRECT, text, "choice", f"{place}: names no option; the gold is {want}")
     indexes, how = read
     have = ", ".join(LETTERS[i] for i in indexes)
@@ -228,7 +252,7 @@ def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
 
 
 _BECAUSE = re.compile(
-    r"\s+\((?:as|since|because|see|from|where|which|i\.e|or|approximately|rounded|to the nearest)\b"
+    r"\s+\((?:as|since|because|from|where|i\.e|approximately|rounded|to the nearest|as shown|see above)\b"
     r"|,\s+(?:as|because|since|which|where|given|based)\b|\s+(?:because|since)\s"
     r"|,\s+(?:not|rather than|instead of)\s(?=\W*[-$\d])"
 )
@@ -236,8 +260,12 @@ _BECAUSE = re.compile(
 
 def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
     text, place, gold = found.text, found.place, known.text
+    if known.options and (read := read_choice(text, known.options, known.num_letters, _same_math)) and len(read[0]) == 1:
+        text = option_text(known.options[read[0][0]], read[0][0])
     if place in ("phrase", "answer tag") and not same_words(text, gold):  # "2, as there are two stores"
-        text = _BECAUSE.split(text)[0] or text
+        cut = _BECAUSE.split(text)[0]
+        if cut and not RETRACTS.search(text) and not re.search(r"\b(?:wrong|incorrect)\b", text[len(cut) :]):
+            text = cut
 
     def grade(right: bool, method: str, why: str) -> Grade:
         return Grade(Verdict.CORRECT if right else Verdict.INCORRECT, text, method, f"{place}: {why}")
@@ -284,7 +312,11 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
         if equal and policy.simplified and not is_simplified(text):
             return grade(False, "number", "the same number, but not in lowest terms")
         return grade(equal, "number", "numbers compared")
+    if not known.when and re.search(r"\d\s*[ap]\.?\s?m\b", text, re.I):
+        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {text[:60]!r} is a time, and the gold is none")
     ranges = [parse_range(t) for t in (text, gold)]
+    if ranges[0] and want and not re.search(r"[-–]\s*-", text):
+        return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {text[:60]!r} is a range, and the gold is none")
     if ranges[0] and ranges[1]:
         return grade(ranges[0] == ranges[1], "number", "ranges compared")
     if _REFUSES.search(text) and not _REFUSES.search(gold):
@@ -333,13 +365,14 @@ def _grade_words(text: str, place: str, known: Gold) -> Grade:
     """Grades words: the same list, or a sentence that ends with them ("The city is Tokyo."). What differs is left open."""
     gold = known.text
     ours, theirs = word_list(text), word_list(gold)
+    in_order = known.in_order or len(set(theirs)) < len(theirs) or bool(re.search(r"->|→|<|>|;", gold)) or any(yes_no(t) is not None for t in theirs)
     if len(theirs) > 1 and len(ours) > 1:
-        same = ours == theirs if known.in_order else sorted(ours) == sorted(theirs)
+        same = ours == theirs if in_order else sorted(ours) == sorted(theirs)
         if same:
             return Grade(Verdict.CORRECT, text, "list", f"{place}: every part is the same")
         if sorted(ours) == sorted(theirs):
             return Grade(Verdict.INCORRECT, text, "list", f"{place}: the same parts in another order")
-    last = said_last(text)
+    last = stated(text)
     bare = re.sub(r"\s*[(（][^()（）]*[)）]\s*$", "", text)
     for said in (last, bare):
         if said and same_words(said, gold):
@@ -381,12 +414,14 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
             if second is not None and second is not equal:
                 return dataclasses.replace(made, disagreement=f"math-verify: {'correct' if second else 'incorrect'}")
         return made
-    second = math_verify(said, gold)
+    second = None if _WORD.search(_LATEX_WORD.sub(" ", f"{said} {gold}")) else math_verify(said, gold)
     if second is not None:
         return grade(second, "math-verify", "compared by math-verify")
     return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
+_LATEX_WORD = re.compile(r"\\(?:begin|end)\s*\{\w+\*?\}|\\[A-Za-z]+|\b(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|max|min|and|pi|theta|alpha|beta)\b")
+_WORD = re.compile(r"(?<![A-Za-z])(?:[a-z]{3,}|[A-Z][a-z]{2,})(?![A-Za-z])")
 _NAME = re.compile(
     r"^\s*\$?\s*((?:\\angle\s*)?[A-Za-z]{1,3}(?:_\{?\w{1,3}\}?)?'?(?:\([a-z0-9]\))?)\s*=\s*[-+\d.,/\s]+(?:\\circ|[\^{}°])*\$?\s*$"
 )

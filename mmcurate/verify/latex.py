@@ -7,7 +7,7 @@ A node is a tuple whose first item names its kind:
     ("fn", name, arg)  ("log", base, arg)      ("root", n, arg)            ("abs", a)
     ("sum" | "prod", symbol, low, high, body)  ("binom", n, k)             ("deg", a)  ("percent", a)
     ("unit", a, text)   ("text", words)        ("based", digits, base)     ("ratio", parts)
-    ("rel", sides, signs)                      ("list", items)             ("tuple", open, items, close)
+    ("rel", sides, signs)                      ("list", items[, "and" | "or"])             ("tuple", open, items, close)
     ("set", items)      ("builder", relation)  ("cup" | "cap" | "minus", a, b)
     ("matrix", rows)
 
@@ -187,7 +187,7 @@ def _tokens(text: str, commas: bool) -> list[Token]:
             elif value in ("\\pm", "\\mp"):
                 out.append(("op", value))
             elif value in ("\\land", "\\wedge", "\\lor", "\\vee"):
-                out.append(("sep", "and"))
+                raise Unreadable("a logical sign")
             elif value in ("\\%",):
                 out.append(("sign", "%"))
             elif value in ("\\ldots", "\\dots", "\\cdots"):
@@ -373,6 +373,7 @@ class _Reader:
             raise Unreadable("it is nested too deeply")
         groups: list[list[Node]] = [[]]
         semicolons = False
+        joined: set[str] = set()
         while True:
             if self.peek()[0] in ("end", "close") or self.peek() in _STOP:
                 break
@@ -382,7 +383,7 @@ class _Reader:
                 self.i += 1
                 continue
             if self.peek()[0] == "sep":
-                self.i += 1
+                joined.add(self.next()[1])
                 continue
             if self.eat(("sign", ";")):
                 semicolons = True
@@ -414,6 +415,8 @@ class _Reader:
             items: list[Node] = [g[0] if len(g) == 1 else ("tuple", "(", tuple(g), ")") for g in groups]
         else:
             items = [item for g in groups for item in g]
+        if len(joined) == 1 and all(item[0] == "rel" for item in items) and len(items) > 1:
+            return ("list", tuple(items), joined.pop())
         return items[0] if len(items) == 1 else ("list", tuple(items))
 
     def relation(self) -> Node:

@@ -20,7 +20,7 @@ from mmcurate.verify.expression import (
     symbols,
 )
 from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, read
-from mmcurate.verify.number import rounds_to
+from mmcurate.verify.number import NO_UNIT, rounds_to
 from mmcurate.verify.policy import Policy
 from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.units import same_unit
@@ -69,11 +69,13 @@ def clean(text: str) -> str:
     text = unwrap(normal(text))
     if "\n" in text and "\\" not in text:
         text = re.sub(r"\s*\n\s*", ", ", text)
+    if _ALL_REALS.fullmatch(text):
+        return "\\mathbb{R}"
     text = text.replace("\\(", " ").replace("\\)", " ").replace("\\[", " ").replace("\\]", " ")
-    parts = re.findall(r"\$\$?([^$]+)\$\$?", text)
-    if len(parts) == 1 and re.search(r"[A-Za-z]{3}", re.sub(r"\$\$?[^$]+\$\$?|\b(?:and|or)\b", "", text)):
-        text = parts[0]  # "Thus $x \\leq 2$ is our answer."
     return re.sub(r"(?<!\\)[$`]|\*\*(?=\s|$)|^\*\*", " ", text).strip().rstrip(".,;:").strip()
+
+
+_ALL_REALS = re.compile(r"(?:the set of )?(?:all )?real numbers|all reals|全体实数|R|ℝ", re.I)
 
 
 class _Comparison:
@@ -102,7 +104,7 @@ class _Comparison:
             return self.sets(a, g)
         if "matrix" in kinds or _has_matrix(a) or _has_matrix(g):
             return self.matrices(a, g)
-        if _is_interval(a) or _is_interval(g):
+        if _is_interval(a) or _is_interval(g) or _is_line(a) or _is_line(g):
             if a[0] == g[0] == "tuple" and len(a[2]) == len(g[2]):
                 return a[1] == g[1] and a[3] == g[3] and self.in_order(a[2], g[2])
             return self.sets(a, g) if kinds != ("tuple", "tuple") else False
@@ -266,6 +268,11 @@ class _Comparison:
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
         if a[0] == "tuple" and any(item[0] == "tuple" for item in theirs) and not any(i[0] == "tuple" for i in ours):
             return False
+        if {a[0], g[0]} == {"set", "tuple"}:
+            return False
+        relations = [i for i in (*ours, *theirs) if i[0] == "rel" and not _assignment(i)]
+        if relations and "tuple" in (a[0], g[0]):
+            return self.sets(a, g)
         if "tuple" in (a[0], g[0]):
             if _rels(ours) != _rels(theirs):
                 ours, theirs = _values(ours), _values(theirs)
@@ -278,7 +285,8 @@ class _Comparison:
         if max(distinct) > 1 and min(distinct) == 0:  # "x = 1, y = 2" and "1, 2"
             ours, theirs = _values(ours), _values(theirs)
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
-        if max(distinct) <= 1:
+        bases = {re.sub(r"_.*", "", str(n[0][1])) for ns in named for n in ns if n and n[0][0] == "sym"}
+        if max(distinct) <= 1 or (len(bases) == 1 and all(n and n[0][0] == "sym" for ns in named for n in ns)):
             ours, theirs = _values(ours), _values(theirs)
         if self.ordered and a[0] == g[0] == "list":
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
@@ -340,6 +348,8 @@ class _Comparison:
     # -- values
 
     def values(self, a: Node, g: Node) -> Answer:
+        if (a[0], g[0]) in (("unit", "deg"), ("deg", "unit")):
+            a, g = (("unit", n[1], "°") if n[0] == "deg" else n for n in (a, g))
         unit_a, unit_g = (n[2] if n[0] == "unit" else "" for n in (a, g))
         if unit_a or unit_g:
             bare_a, bare_g = (n[1] if n[0] == "unit" else n for n in (a, g))
@@ -347,7 +357,7 @@ class _Comparison:
                 return False
             if not (unit_a and unit_g):
                 if _words_matter(unit_a or unit_g):
-                    return None
+                    raise Unreadable(f"{unit_a or unit_g!r} is no unit")
                 return self.values(bare_a, bare_g) if self.policy.missing_units else False
             factor = same_unit(unit_a, unit_g)
             if factor is None:
@@ -708,14 +718,9 @@ def _shape(rows: Sequence[Sequence[Node]]) -> tuple[int, int]:
     return len(rows), len(rows[0])
 
 
-_TURNS = re.compile(
-    r"\b(?:am|pm|a\.m|p\.m|left|right|up|down|north|south|east|west|clockwise|counterclockwise|anticlockwise|more|less|than|not|million|billion|"
-    r"thousand|hundred|trillion|remainder|mod|hundredths?|tenths?|thousandths?|dozens?|if|where|when|for|unless|except|with|without)\b"
-)
-
-
 def _words_matter(unit: str) -> bool:
-    return bool(_TURNS.search(unit.lower())) or bool(re.search(r"\d", re.sub(r"\^\s*-?\d", "", unit)))
+    said = set(re.findall(r"[a-z]+", unit.lower()))
+    return bool(said & NO_UNIT) or bool(re.search(r"\d", re.sub(r"\^\s*-?\d", "", unit)))
 
 
 def _sign_free(node: Node) -> str:
@@ -735,6 +740,11 @@ def _is_interval(node: Node) -> bool:
     if node[0] != "tuple" or len(node[2]) != 2:
         return False
     return node[1] == "[" or node[3] == "]" or any(_sign_free(i) == "infty" for i in node[2])
+
+
+def _is_line(node: Node) -> bool:
+    """Whether a tree is the set of all real numbers."""
+    return node == ("text", "set R")
 
 
 def _is_simplified(node: Node) -> bool:
@@ -759,6 +769,8 @@ def _pieces(node: Node) -> tuple[str | None, list[_Piece]] | None:
     node = _bare(node)
     if node[0] == "builder":
         return _pieces(node[1])
+    if _is_line(node):
+        return None, [(False, ("neg", _INFINITY), _INFINITY, False)]
     if node[0] == "set":
         return None, [(True, i, i, True) for i in node[1]]
     if node[0] == "tuple":
@@ -776,6 +788,9 @@ def _pieces(node: Node) -> tuple[str | None, list[_Piece]] | None:
         names = {p[0] for p in parts if p}
         if len(names) != 1:
             return None
+        joined = node[2] if len(node) > 2 else ""
+        if joined == "or":
+            return names.pop(), pieces
         return names.pop(), _intersected(pieces)
     if node[0] != "rel":
         return None
@@ -836,8 +851,8 @@ def _intersected(pieces: list[_Piece]) -> list[_Piece]:
     (c1, low1, high1, d1), (c2, low2, high2, d2) = pieces
     if _infinity(low1) and _infinity(high2) and not _infinity(high1):
         (c1, low1, high1, d1), (c2, low2, high2, d2) = (c2, low2, high2, d2), (c1, low1, high1, d1)
-    if _infinity(high1) and _infinity(low2) and _value_or_infinity(low1) < _value_or_infinity(high2):
-        return [(c1, low1, high2, d2)]
+    if _infinity(high1) and _infinity(low2):
+        return [(c1, low1, high2, d2)] if _value_or_infinity(low1) < _value_or_infinity(high2) else pieces
     return pieces
 
 

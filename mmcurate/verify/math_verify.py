@@ -30,15 +30,12 @@ def _parsed(text: str) -> tuple[Any, ...]:
 
 # What math-verify would read as products of letters, or read in part: words, times, one-sided limits, Chinese.
 _NOT_MATHS = re.compile(
-    r"[\u3000-\u9fff\uff00-\uffef]|^[A-Za-z]{2,}$|\d\s*[ap]\.?\s?m\.?\b|\^\s*\{?[+-]\}?\s*\$?$|[A-Za-z]'|\d!$"
+    r"[\u3000-\u9fff\uff00-\uffef]|^[A-Za-z]{2,}$|\d\s*[ap]\.?\s?m\.?\b|\^\s*\{?[+-]\}?\s*\$?$|[A-Za-z]'|\d!$|\\int|\\oint|\\lim|\\l?dots|\.\.\.|\bd[a-z]\b|\\(?:land|lor|wedge|vee)"
 )
 
 
 def _cleaned(text: str) -> str:
     text = normal(text)
-    parts = re.findall(r"\$\$?([^$]+)\$\$?", text)
-    if len(parts) == 1 and re.search(r"[A-Za-z]{2}", re.sub(r"\$\$?[^$]+\$\$?", "", text)):
-        text = parts[0]  # "Thus $x \\leq 2$ is our answer."
     text = unwrap(text).replace("$", " ").strip()
     for plain, latex in (
         (">=", "\\geq "),

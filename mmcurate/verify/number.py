@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from dataclasses import dataclass
@@ -28,20 +29,23 @@ _NUMBER = re.compile(
     rf"|(?P<value>{_DECIMAL}))"
     rf"(?:\s*(?:\\times|\\cdot|×|x|X|\*|·)\s*10\s*(?:\^|\*\*)\s*(?:\{{\s*(?P<ten>[-+−]?\d+)\s*\}}|\(\s*(?P<ten3>[-+−]?\d+)\s*\)|(?P<ten2>[-+−]?\d+))|[eE](?P<exp>[-+]?\d+))?"
 )
+_TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{([^{}]*)\}")
 _PERCENT = re.compile(r"^\s*(?:\\?%|％|percent(?:age)?\b|per cent\b|pct\b|percentage points?\b)(?:\s+points?\b)?", re.I)
-_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
+_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15, "quintillion": 10**18, "lakh": 10**5, "crore": 10**7, "dozen": 12,
             "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "mil": 10**6, "bn": 10**9, "mn": 10**6}  # fmt: skip
 _FACTOR = re.compile(
-    r"\s*(?:(hundred|thousand|million|billion|trillion|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I
+    r"\s*(?:(hundred|thousand|million|billion|trillion|quadrillion|quintillion|lakh|crore|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I
 )
 _LETTER_FACTOR = {"k": 1000, "M": 10**6, "B": 10**9, "bn": 10**9}
-_NO_UNIT = frozenset(
+NO_UNIT = frozenset(
     re.findall(
         r"\w+",
         "sin cos tan cot sec csc log ln lg exp sqrt mod remainder clockwise counterclockwise anticlockwise left right up down "
         "north south east west am pm noon midnight factorial squared cubed pi or and to but not if unless is are times minus "
         "plus less more than least most fewer greater at over under between from with without except either hundredth hundredths tenth "
-        "tenths thousandth thousandths million billion thousand hundred trillion",
+        "tenths thousandth thousandths millionth millionths million billion thousand hundred trillion tens score gross pairs halves thirds quarters fourths "
+        "fifths sixths sevenths eighths ninths century centuries bc bce ad ce ago later earlier decrease drop loss decline reduction wrong incorrect is was "
+        "divided multiplied by than out next cubed",
     )
 )
 _NAMED = re.compile(
@@ -78,7 +82,7 @@ def parse_number(text: str) -> Number | None:
 
 @remembered
 def _parse(text: str) -> Number | None:
-    text = re.sub(r"(?<=\d),\\!\s*(?=\d{3})", ",", text)
+    text = re.sub(r"(?<=\d),\\!\s*(?=\d{3})", ",", text).replace("\u2033", '"').replace("\u2032", "'")
     text = _SPACES.sub(" ", normal(unwrap(text))).strip()
     text = unwrap(re.sub(r"\\(?:left|right)(?![A-Za-z])", "", text).replace("{,}", ","))
     text = text.replace("\\(", "").replace("\\)", "").strip()
@@ -98,6 +102,15 @@ def _parse(text: str) -> Number | None:
         return None
     if text[0].isalpha() or (text[0] == "-" and text[1:2].isalpha()):
         text = with_digits(text)
+    below = re.fullmatch(r"(.+?)\s+below zero", text, re.I)
+    if below and (number := _parse(below[1])):
+        return dataclasses.replace(number, value=-abs(number.value))
+    out_of = re.fullmatch(r"(\d+)\s+out of\s+(\w+)", text, re.I)
+    if out_of and (whole := with_digits(out_of[2])).isdigit() and int(whole):
+        return Number(Fraction(int(out_of[1]), int(whole)), None, False, "")
+    inches = re.fullmatch(r"(\d[\d.,/ ]*?)\s*(\"|'|'')", text)
+    if inches and (number := _parse(inches[1])):
+        return dataclasses.replace(number, unit="foot" if inches[2] == "'" else "inch")
     parts = _compound(text)
     if parts:
         return parts
@@ -108,7 +121,7 @@ def _parse(text: str) -> Number | None:
     if number is None:
         return None
     value, decimals = number
-    rest = text[match.end() :]
+    rest = _TEXT.sub(r"\1", text[match.end() :])
     factor = _FACTOR.match(rest)
     letter = re.match(r"(k|M|B|bn)(?![\w^/])", rest)
     if factor:
@@ -122,6 +135,8 @@ def _parse(text: str) -> Number | None:
     if percent:
         value, rest = value / 100, rest[percent.end() :]
     rest = re.sub(r"^(?:st|nd|rd|th)\b", "", rest)
+    if re.fullmatch(r"\d{3,4}s", text):
+        return None  # a decade
     unit = _unit(rest)
     if unit and parse_unit(unit) is None and rest[:1].isascii() and rest[:1] != "\\" and not rest[:1].isspace():
         return None  # "2xyz" is a product, "2 apples" a number
@@ -249,7 +264,7 @@ def _unit(text: str) -> str | None:
         return text
     low = text.lower().rstrip(".")
     plain = re.fullmatch(r"[a-z]{3,}(?:[ -][a-z]+){0,3}(?: ?/ ?[a-z]+)?|[\u4e00-\u9fff]{1,4}", low)
-    if not plain or _NO_UNIT & set(re.split(r"[ /-]", low)) or re.search("[或和与且到不无分点]", low):
+    if not plain or NO_UNIT & set(re.split(r"[ /-]", low)) or re.search("[或和与且到不无分点折成余多以上下]", low):
         return None
     return low.removesuffix("s")
 

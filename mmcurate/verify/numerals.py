@@ -19,6 +19,9 @@ _TENS = {
     word: 10 * i
     for i, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
+_ORDINALS = {
+    word: i for i, word in enumerate(re.findall(r"\w+", "first second third fourth fifth sixth seventh eighth ninth tenth"), 1)
+}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {
     "half": 2,
@@ -57,6 +60,8 @@ def with_digits(text: str) -> str:
         rest = with_digits(text[minus.end() :])
         return "-" + rest if rest[:1].isdigit() else text
     if text[0].isascii():
+        if text.lower().rstrip(".") in _ORDINALS:
+            return f"{_ORDINALS[text.lower().rstrip('.')]}"
         fraction = _FRACTION.match(text)
         if fraction and (fraction["top"] or fraction["part"].lower() in ("half",)):
             value = Fraction(_small(fraction["top"] or "one"), _PARTS[fraction["part"].lower()])
@@ -72,6 +77,10 @@ def with_digits(text: str) -> str:
         if number is None:
             return text
         rest = text[run.end() :]
+        point = re.match(rf"point\s+((?:(?:{'|'.join(_ONES)})\b[\s-]*)+)", rest, re.I)
+        if point:
+            digits = "".join(str(_ONES[word]) for word in re.findall(r"[a-z]+", point[1].lower()))
+            return f"{number}.{digits}" + (" " + rest[point.end() :] if rest[point.end() :].strip() else "")
         if rest.lower().startswith("dozen"):
             return f"{number * 12}{rest[5:]}"
         return f"{number}" + (" " + rest.lstrip() if rest.strip() else "")

@@ -93,6 +93,8 @@ def words(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+_SYMBOL = re.compile(r"[A-Za-z](?:_?\w)?\s*=")  # m = 5 and M = 5
+_FORMULA = re.compile(r"(?=.*[a-z\d])(?:[A-Z][a-z]?\d*){2,}")  # NaCl
 _SAME = [
     frozenset(
         {
@@ -118,19 +120,26 @@ def same_words(a: str, b: str) -> bool:
     """Whether two texts are the same words. Case matters where it may be all that differs in meaning: Co and CO."""
     if words(a) != words(b):
         return any(words(a) in same and words(b) in same for same in _SAME)
-    symbols = re.compile(r"(?=.*[A-Z])[A-Za-z]{1,3}\d*|[\d.\s]+[A-Za-z]{1,3}")
     first, second = unwrap(a), unwrap(b)
+    if first != second and any(_SYMBOL.match(t) or _FORMULA.fullmatch(t) for t in (first, second)):
+        return first.replace(" ", "") == second.replace(" ", "")
+    symbols = re.compile(r"(?=.*[A-Z])[A-Za-z]{1,3}\d*|[\d.\s]+[A-Za-z]{1,3}")
     if symbols.fullmatch(first) and symbols.fullmatch(second) and words(a) not in _YES:
         return first.replace(" ", "") == second.replace(" ", "") or len(words(a)) == 1
     return True
 
 
 def yes_no(text: str) -> bool | None:
-    """Returns what "Yes" or "Yes, because ..." says, or None: "No answer can be given" is no no."""
-    match = re.match(
-        r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?=$|\s*[,.;:!，。；：！(（-])", words(text)
-    )
-    return _YES[match[1]] if match else None
+    """Returns what "Yes" or "Yes, because ..." says, or None: "No answer can be given" is no no, nor is "yes and no"."""
+    said = words(text)
+    match = re.match(r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?=$|\s*[,.;:!，。；：！(（-])", said)
+    if not match:
+        return None
+    rest = said[match.end() :]
+    opposite = r"\b(?:no|false|incorrect)\b" if _YES[match[1]] else r"\b(?:yes|true|correct)\b"
+    if re.search(opposite, rest) or re.match(r"\.?\s*\d", rest) or re.search(r"\bactually\b|\bwait\b|that's wrong", rest):
+        return None
+    return _YES[match[1]]
 
 
 def is_negation(answer: str, gold: str) -> bool:
@@ -150,21 +159,6 @@ def is_words(text: str) -> bool:
 def word_list(text: str) -> list[str]:
     """Returns the parts of "red, green and blue" or "1) red; 2) green", each as plain words."""
     text = re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}", r"\1", unwrap(text).replace("\\ ", " "))
+    text = re.sub(r"^\s*(?:\d+[.)]|[-*•])\s+", "", text, flags=re.M)
     parts = re.split(r"\s*(?:,\s*and\s|[,;，；、]|\band\b|&|和|与|\n|->|→|<|>)\s*", text.strip("()[]{} "))
     return [words(part) for part in parts if part.strip()]
-
-
-_SAYS = re.compile(
-    r"^(?:[^.!?\n]{1,160}?)\b(?:is|are|was|were|be|called|named|shows?|represents?|:|为|是)\s+"
-    r"(?:called |named |most likely |likely |indeed )?(?P<what>[^.!?\n]{1,120})[.!]?$",
-    re.I,
-)
-
-
-def said_last(text: str) -> str | None:
-    """Returns what a sentence says that something is: "The city is Tokyo." gives "Tokyo"; None where it denies."""
-    text = unwrap(text)
-    match = _SAYS.match(text)
-    if not match or re.search(r"\b(?:not|never|or|neither|nor|may|might|could|unlikely)\b|n't\b|\?", text, re.I):
-        return None
-    return match["what"].strip()

@@ -165,6 +165,9 @@ for _name in ("kelvin", "degree kelvin"):
     _NAMES[_name] = _KELVIN
 _SYMBOLS["K"] = _KELVIN
 _NAMES["ohm"] = _SYMBOLS["Ω"]
+for _name, _dimension in (("Nm", "mass length^2 time^-2"), ("Ns", "mass length time^-1"), ("Ws", "mass length^2 time^-2")):
+    _SYMBOLS[_name] = Unit(_dim(_dimension), Fraction(1))
+_NAMES["kmph"] = _NAMES["kph"]
 # Letters that a table of units would take from mathematics: "5 d" is no five days where d is a symbol, but after a number it is.
 
 
@@ -178,6 +181,7 @@ def parse_unit(text: str) -> Unit | None:
     if whole:
         return whole
     text = re.sub(r"\bper\b", "/", text)
+    text = re.sub(r"^(k?m|c?m|k?g)(s|h|m)(\^-\d)$", r"\1 \2\3", text)  # ms^-1
     squared = re.fullmatch(r"(?:square|sq\.?|squared)\s+(.+)", text, re.I)
     cubed = re.fullmatch(r"(?:cubic|cu\.?)\s+(.+)", text, re.I)
     if squared or cubed:

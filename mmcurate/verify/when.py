@@ -29,11 +29,11 @@ _PAST = re.compile(
 )
 _DATES = [
     re.compile(
-        rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?",
+        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?",
         re.I,
     ),
     re.compile(
-        rf"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?",
+        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?",
         re.I,
     ),
     re.compile(rf"{_MONTH},?\s+(?P<year>\d{{4}})(?P<day>)", re.I),
@@ -54,6 +54,7 @@ class When:
     year: int | None = None
     month: int | None = None
     day: int | None = None
+    weekday: int | None = None
 
 
 def parse_when(text: str) -> When | None:
@@ -81,6 +82,8 @@ def parse_when(text: str) -> When | None:
             )
             if any(low.rstrip(".") in (word, word[:3], word[:4]) for word in full.split()):
                 return When(kind, day=names[low[:3]]) if kind == "weekday" else When(kind, month=names[low[:3]])
+    if "点" in low:
+        low = re.sub(r"[零一二三四五六七八九十两]+", lambda m: with_digits(m[0]), low)
     chinese = re.fullmatch(r"(上午|下午|早上|晚上)?\s*(\d{1,2})\s*[点时](?:\s*(\d{1,2})\s*分?|(半)|整)?", low)
     if chinese:
         half = None if not chinese[1] else chinese[1] in ("下午", "晚上")
@@ -112,7 +115,9 @@ def parse_when(text: str) -> When | None:
                 number, day = day, number
             if not 1 <= number <= 12 or (day is not None and not 1 <= day <= 31):
                 return None
-            return When("date", year=int(match["year"]) if match["year"] else None, month=number, day=day)
+            weekday = match.groupdict().get("weekday")
+            year = int(match["year"]) if match["year"] else None
+            return When("date", year=year, month=number, day=day, weekday=_DAYS[weekday[:3]] if weekday else None)
     return None
 
 
@@ -137,6 +142,8 @@ def same_when(answer: When, gold: When) -> bool:
     if gold.kind == "time":
         known = answer.afternoon is not None and gold.afternoon is not None
         return answer.seconds == gold.seconds and (not known or answer.afternoon == gold.afternoon)
+    if answer.weekday is not None and gold.weekday is not None and answer.weekday != gold.weekday:
+        return False
     return all(
         want is None or have == want
         for have, want in ((answer.year, gold.year), (answer.month, gold.month), (answer.day, gold.day))
