@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.verify.number import equal_numbers, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT
-from mmcurate.verify.prose import COMPARES, CONDITION, UNSURE, closing_number, closing_time, sentences
+from mmcurate.verify.prose import COMPARES, CONDITION, UNSURE, closing_number, closing_time, sentences, stated
 from mmcurate.verify.text import remembered, same_words, unwrap, word_list, words, yes_no
 from mmcurate.verify.when import parse_when, same_when
 
@@ -39,6 +39,7 @@ _DENIED = re.compile(
 """What behind a letter says that it isn't the answer."""
 _OTHERWISE = re.compile(r"\b(?:or|but|otherwise|alternatively|maybe|possibly|perhaps|if not|however|instead|smaller|larger|so)\b|或", re.I)
 _EXPLAINS = re.compile(r"\b(?:because|since|as|due to|given that|where|which|not|rather than)\b|[.。;；]\s|\n|因为")
+_NOT_OTHERS = re.compile(r",?\s*\b(?:and )?(?:not|rather than|instead of)\s+[(]?[A-Z][)]?(?:\s*(?:or|nor|and|,)\s*[(]?[A-Z][)]?)*(?![\w'])")
 _LISTED = re.compile(r"(?:^|[\s,;(（。])[(（]?([A-Z])\s*[.):：）]\s*(?=\S)")
 _MENTION = re.compile(
     rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}"
@@ -48,7 +49,7 @@ _MENTION = re.compile(
 )
 _PICTORIAL = re.compile(r"(?:[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Gg]roup|[Gg]raph|[Ss]hape)\s*([A-Z])(?![A-Za-z0-9_'])")
 _LAST_LETTER = re.compile(
-    r"(?:^|.*(?:\b(?:is|so|therefore|hence|thus|think|then|be|i\.e\.|answer|option|choice)\b|'s|[,:：→–—-]|是|选|为)\s*,?\s*)[(\[*]*([A-Z])[)\]*]*\W*$", re.S
+    r"(?:^|.*(?:\b(?i:is|so|therefore|hence|thus|think|then|be|i\.e\.|answer|option|choice)\b|'s|[,:：→–—-]|是|选|为)\s*,?\s*)[(\[*]*([A-Z])[)\]*]*\W*$", re.S
 )
 _NOT_YET = re.compile(
     r"\b(?:let me|let's|let us|first|start(?:ing)?|check|more information|another|others?|need|least|exclude|contradicts?|point|triangle|line|circle|angle|vertex)\b|错",
@@ -118,8 +119,12 @@ def read_choice(
     by_text = None if _ARTICLE.match(text) and re.match(r"A\s+[\d$]", text) else _by_text(text, texts)
     if by_text is None and (numbered := _NUMBERED.match(text)):
         by_text = _by_text(text[numbered.end() :], texts)
-    if by_text is not None and not (len(text) == 1 and texts[by_text] != text):
+    if by_text is not None and not (len(text) == 1 and text.isalpha() and texts[by_text] != text):
         return (by_text,), "option text"
+    if by_text is None and (numbered := re.fullmatch(r"\d+[).]\s+([A-Z])\.?", text)):
+        text = numbered[1]
+    if chinese := _chinese(text, letters):
+        return chinese
     only = _only_letters(text, letters)
     if only is not None:
         return _both(only, texts, letters)
@@ -135,6 +140,9 @@ def read_choice(
         return named
     if texts:
         tail = _IS_TAIL.search(text)
+        said = stated(text)
+        if said and said != text and (found := read_choice(said, options, num_letters, equal_math)):
+            return found
         if tail and tail[1].strip() != text and not UNSURE.search(f"{text[: tail.start()]} {text[-1:]}"):
             return read_choice(tail[1], options, num_letters, equal_math)
     return None
@@ -181,8 +189,8 @@ def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMa
     if not letter or letter not in letters or (re.match(r"(?:the\s+)?(?:picture|figure|image|diagram|group)\s", text, re.I) and not _pictorial(texts)):
         return None
     index = letters.index(letter)
-    rest = _LATEX_SPACE.sub("", rest.strip())
-    if not rest:
+    rest = _NOT_OTHERS.sub("", _LATEX_SPACE.sub("", rest.strip()))
+    if not rest.strip(" .,;。"):
         return (index,), "letter"
     if texts and _by_text(rest.strip("()（）. "), texts) == index:
         return (index,), "letter and text"
@@ -213,15 +221,21 @@ def _pictorial(texts: Sequence[str]) -> bool:
     return all(len(words(t)) <= 1 or _NOUN.match(t) for t in texts)
 
 
+def _chinese(sentence: str, letters: str) -> Reading | None:
+    """Reads "A、B、D错误，C正确"."""
+    said = _CHINESE_LETTERS.findall(sentence)
+    right = {c for some, verdict in said if verdict in ("正确", "对") for c in re.findall("[A-Z]", some)}
+    return (tuple(sorted(letters.index(c) for c in right)), "letter") if right and right <= set(letters) else None
+
+
 def _named(sentence: str, texts: Sequence[str], letters: str) -> Reading | None:
     """Returns the option that a sentence names: by letter, by text or by value."""
     if len(sentence) > 600:
         return None
-    chinese = _CHINESE_LETTERS.findall(sentence)
-    if chinese:
-        right = {c for said, verdict in chinese if verdict in ("正确", "对") for c in re.findall("[A-Z]", said)}
-        if right and right <= set(letters):
-            return tuple(sorted(letters.index(c) for c in right)), "letter"
+    if chinese := _chinese(sentence, letters):
+        return chinese
+    if texts and all(yes_no(t) is not None for t in texts) and (said := yes_no(_SO.sub("", sentence))) is not None:
+        return tuple(i for i, t in enumerate(texts) if yes_no(t) is said)[:1], "option text"
     if any(_PICTORIAL.match(t) for t in texts) and (mentioned := _mentioned(sentence, texts)) is not None:
         return (mentioned,), "option text"
     if not UNSURE.search(sentence) and not _NOT_YET.search(sentence):
@@ -312,6 +326,7 @@ def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
 
 
 def _spaced(text: str) -> str:
+    text = re.sub(r"(?<=[a-z] )A\b", "A'", text)  # "Figure A": no article
     text = re.sub(r"\bcan't\b|\bcan not\b", "cannot", words(text))
     return re.sub(r"[^\w'%°.-]+", " ", text).replace(". ", " ").strip(" .'")
 

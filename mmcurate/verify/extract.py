@@ -11,16 +11,16 @@ _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.
 _TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
 _GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_CUE = re.compile(r"answer|option|choice|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M)
+_CUE = re.compile(r"answer|option|choice|statements? are|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M)
 """Where a phrase may begin, in lower case: cheap to look for."""
 _PHRASE = re.compile(
     # "answer to the question is: "
-    r"(?:answer|option|choice|ans|correct letter)(?:\s+letter)?\s*"
+    r"(?:answers?|options?|choices?|ans|correct letter|statements?)(?:\s+letter)?\s*"
     r"(?:(?:to|for|of)\s+[^.:\n]{1,60}?\s*(?=is\b|:|：))?"
-    r"(?:[*_}]{1,3}\s*)?(?:is|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
+    r"(?:[*_}]{1,3}\s*)?(?:is|are|would be|should be|must be|will be|equals|:|：|=|-\s|(?<=ans)\.)\s*"
     r"(?:[*_]{1,2}\s*)?(?:therefore\b|thus\b|:|：)?\s*"
     r"|answer\"\s*:\s*|answer\s*(?=\\\[|\$\$)"
-    r"|【答案】\s*|答\s*[:：]\s*|答案\s*(?:是|为|选|应为|应该是|:|：)+\s*|正确选项\s*(?:是|为|:|：)+\s*"
+    r"|【答案】\s*|答\s*[:：]\s*|答案\s*(?:是|为|选(?!项)|应为|应该是|:|：)+\s*|正确选项\s*(?:是|为|:|：)+\s*"
     r"|(?<=故)选(?:择)?\s*[:：]?\s*|(?<=[以此]应)选(?:择)?\s*[:：]?\s*|(?<=[以此])选(?:择)?\s*[:：]?\s*|(?<=故本题)选\s*|(?<=故答案)选\s*"
     r"|\#{4}\s*|A:\s*(?=[-$\d\\(])",
     re.I,
@@ -31,15 +31,16 @@ _IS_ANSWER = re.compile(
     r"^(?:(?:thus|so|hence|therefore|then|finally)[,:]?\s+)?(.{1,120}?)\s+(?:is|as)\s+(?:the|our)\s+(?:(?:final|correct|right|best|desired)\s+)*(?:answer|choice|option|result)\b",
     re.I,
 )
-_END = re.compile(r"\n|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
+_END = re.compile(r"\n|【|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
 _NO_ANSWER = re.compile(
-    r"(?:not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b"
+    r"(?:consistent with|supported by|rounded to|given (?:above|by)|not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b"
     r"|(?:correct|right|reasonable|consistent|verified|valid|unique|confirmed|plausible)\W*$",
     re.I,
 )
 _BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)", re.I)
 
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
+_CLOSED_THINK = re.compile(r"<think>(?:(?!<think>).)*?</think>", re.S | re.I)
 _THINK, _THINK_END = re.compile(r"<think>", re.I), re.compile(r"</think>", re.I)
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _MAX_PHRASES = 20_000
@@ -81,8 +82,8 @@ def extract(response: str) -> Extracted | None:
         and not _CUE.search(response.lower())
     ):
         return Extracted(without_politeness(response.strip()), "whole")
-    thinks = _THINK_END.split(response)
-    body = thinks[-1] if len(thinks) > 1 or not _THINK.search(response) else ""
+    body = _THINK_END.split(_CLOSED_THINK.sub("", response))[-1]
+    body = _THINK.split(body)[0]  # what was cut off while thinking gives nothing
     tagged = _tagged(body)
     if not tagged and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
@@ -240,6 +241,7 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
     if len(lower) != len(text):  # some capital letters are two when small
         lower = text
     found: list[tuple[int, str]] = []
+    weak: tuple[int, str] | None = None
     for cue in reversed(list(_CUE.finditer(lower, offset))):
         if found and (len(found) == 3 or found[-1][0] - cue.start() > 60):
             break
@@ -250,7 +252,12 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             match = _HEADING.match(text, start)
         if not match or is_foreign(text[max(0, start - 120) : start]):
             continue
-        rest = re.sub(r"^(?:[\s*_`}]|\n\s*>)+", "", text[match.end() : match.end() + 4000])
+        if "\n" in match[0]:
+            match_end = re.compile(r"[\s>]*").match(text, match.end())
+            rest_at = match_end.end() if match_end else match.end()
+        else:
+            rest_at = match.end()
+        rest = re.sub(r"^(?:[\s*_`}]|\n\s*>)+", "", text[rest_at : rest_at + 4000])
         if not rest:
             continue
         said = _content(rest)
@@ -258,9 +265,14 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             behind = rest[len(said) : len(said) + 200].split("\n")[0]
             if said.endswith(("?", "？")) or RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
                 continue
+            if not _PLAIN.search(said) and " " in said and weak is None and "is" in match[0].lower():
+                weak = (start, said)  # "the answer is rounded to the nearest integer": perhaps a comment on an answer before it
+                continue
             found.append((start, said))
     if len(found) == 3 and len({said for _, said in found}) == 3:
         return found[0][0], ""  # "The answer is A. The answer is B. The answer is C."
+    if weak and not (found and (_PLAIN.search(found[0][1]) or " " not in found[0][1])):
+        return weak
     return found[0] if found else None
 
 

@@ -19,7 +19,7 @@ from mmcurate.verify.choice import closing_choice, option_of, options_in, read_c
 from mmcurate.verify.expression import TooLarge
 from mmcurate.verify.extract import SEVERAL, Extracted, cut_off, extract
 from mmcurate.verify.latex import Unreadable
-from mmcurate.verify.math import equal_math
+from mmcurate.verify.math import equal_math, is_all_reals
 from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.prose import (
@@ -175,7 +175,8 @@ class Gold:
             if items and len(word_list(self.text)) > 1:
                 return Extracted(", ".join(items), "closing list")
             return Extracted(last[-1], "closing sentence") if len(last[-1]) <= 300 else None
-        return None
+        said = stated(last[-1])
+        return Extracted(said, "closing sentence") if said and not has_prose(said) else None
 
 
 _SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
@@ -232,14 +233,19 @@ _OBJECT = re.compile(
 )
 
 
+def _letters_only(said: str, gold: str) -> bool:
+    """Whether two name the same segment or the like: "\\overline{AB}" and "AB"."""
+    return len(gold) > 1 and len(said) < 40 and _same_math(said, gold)
+
+
 def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     text, place = found.text, found.place
     read = read_choice(text, gold.options, gold.num_letters, _same_math)
     want = ", ".join(LETTERS[i] for i in gold.named)
     if read is None:
         bare = unwrap(_OBJECT.sub("", unwrap(text)))
-        for said in (text, bare):
-            if not gold.options and (words(said) in (words(gold.text), words(gold.label_text) or None) or squeeze(said) == squeeze(gold.text)):
+        for said in (text, bare, stated(text) or text):
+            if not gold.options and (_letters_only(said, gold.text) or words(said) in (words(gold.text), words(gold.label_text) or None) or squeeze(said) == squeeze(gold.text)):
                 return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
         if gold.options and is_words(text) and any(map(is_words, gold.options)) and not UNSURE.search(text):
             return Grade(Verdict.UNDECIDED, text, "none", f"{place}: names no option in its words; the gold is {want}")
@@ -298,6 +304,8 @@ def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy:
     if _decimal_comma(text, gold):
         return grade(True, "number", "numbers compared, a comma read as a decimal point")
     text = _one_of_two(text, policy)
+    if ":" in gold and (to := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:\\text\s*\{)?\s*to\s*\}?\s*(\d+(?:\.\d+)?)", text)):
+        text = f"{to[1]}:{to[2]}"
     want, have = known.number, parse_number(text)
     if want and not have:
         said = closing_number(text) if has_prose(text) or re.search(r"[\u4e00-\u9fff]", text) else None
@@ -372,7 +380,7 @@ def _grade_words(text: str, place: str, known: Gold) -> Grade:
             return Grade(Verdict.CORRECT, text, "list", f"{place}: every part is the same")
         if sorted(ours) == sorted(theirs):
             return Grade(Verdict.INCORRECT, text, "list", f"{place}: the same parts in another order")
-    last = stated(text)
+    last = stated(text) if len(re.findall(r"\b(?:is|are|was|were)\b", text)) <= 1 else None
     bare = re.sub(r"\s*[(（][^()（）]*[)）]\s*$", "", text)
     for said in (last, bare):
         if said and same_words(said, gold):
@@ -393,7 +401,7 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
     equal: bool | None = None
     why = ""
     said = text
-    if has_prose(text) and not has_prose(gold):
+    if has_prose(text) and not has_prose(gold) and not is_all_reals(text):
         said = stated(text) or ""
         if not said or has_prose(said):
             return Grade(Verdict.UNDECIDED, text, "none", f"{place}: no rule reads the sentence {text[:60]!r}")

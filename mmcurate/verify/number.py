@@ -277,6 +277,10 @@ def equal_numbers(answer: Number, gold: Number, policy: Policy) -> bool | None:
     """
     a, g = answer.value, gold.value
     ours, theirs = parse_unit(answer.unit), parse_unit(gold.unit)
+    celsius = {"C": "°C", "F": "°F"}
+    if {answer.unit, gold.unit} & {"°C", "°F", "℃"}:
+        answer, gold = (dataclasses.replace(n, unit=celsius.get(n.unit, n.unit)) for n in (answer, gold))
+        ours, theirs = parse_unit(answer.unit), parse_unit(gold.unit)
     if "¥" in (answer.unit, gold.unit) and {"元", "yuan"} & {answer.unit, gold.unit}:
         return a == g or near(answer, gold, policy)
     if answer.unit and gold.unit and ours and theirs:

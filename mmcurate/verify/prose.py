@@ -33,7 +33,7 @@ _REFERS = re.compile(
     re.I,
 )
 _COPULA = (
-    r"=|≈|\\approx|[:：]|\b(?:is|it's|are|was|were|equals?|equal to|has|have|had|costs?"
+    r"=|≈|\\approx|[:：](?!\d)|\b(?:is|it's|are|was|were|equals?|equal to|has|have|had|costs?"
     r"|gets?|makes?|made|needs?|earns?|earned|pays?|paid|shows?|reads?|be|becomes?|gives?|totals?|(?:increase|decrease|grow|rise|fall|drop)(?:s|d)? by)\b"
     r"|为|是|有|得|剩"
 )
@@ -102,7 +102,7 @@ def closing_time(sentence: str) -> str | None:
 
 _FORMULA = re.compile(r"\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 _STATES = re.compile(
-    r"^(?:.*(?:\b(?:is|it's|are|was|were|be|equals?|equal to|gets?|obtain|have|has|find|found|yields?|gives?|becomes?|as|called|named|represents?|that|thus|therefore|so|hence|then|shows?|to be"
+    r"^(?:.*(?:\b(?:is|it's|are|was|were|be|equals?|equal to|gets?|obtain|have|has|find|found|yields?|gives?|becomes?|as|(?:simplifies|reduces|evaluates) to|called|named|represents?|that|thus|therefore|so|hence|then|shows?|to be"
     r"|answer|solution)\b[\s,]*|[:：]\s*|为|是|得)(?:(?:about|approximately|exactly|only|a total of|given by)\s+)?)(?P<tail>\S.*)$",
     re.S | re.I,
 )
@@ -150,6 +150,8 @@ def has_prose(text: str) -> bool:
         for m in re.finditer(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", plain)
         if m[0].lower() not in _KNOWN_WORDS and (m[0].islower() or m[0].istitle())
     ]
+    if re.search(r"\b(?:is|are|was|were|has|have|had|so|thus|hence)\b", plain, re.I):
+        return True
     return any(re.search(r"\S", plain[m.end() :]) and re.search(r"[\d=<>^(]", plain[m.end() :]) for m in found) or (
         bool(found) and not re.search(r"[\d=<>^]", plain)
     )

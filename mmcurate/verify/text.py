@@ -111,7 +111,7 @@ _SAME = [
         }
     ),
     frozenset({"dne", "does not exist", "doesn't exist", "undefined", "不存在"}),
-    frozenset({"none of these", "none of above", "none of them"}),
+    frozenset({"none of these", "none of above", "none of them", "none of options", "none of given options", "none of above options"}),
     frozenset({"all of these", "all of above", "all of them"}),
 ]
 

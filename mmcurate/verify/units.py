@@ -167,6 +167,7 @@ _SYMBOLS["K"] = _KELVIN
 _NAMES["ohm"] = _SYMBOLS["Ω"]
 for _name, _dimension in (("Nm", "mass length^2 time^-2"), ("Ns", "mass length time^-1"), ("Ws", "mass length^2 time^-2")):
     _SYMBOLS[_name] = Unit(_dim(_dimension), Fraction(1))
+del _SYMBOLS["pm"]  # in the afternoon
 _NAMES["kmph"] = _NAMES["kph"]
 # Letters that a table of units would take from mathematics: "5 d" is no five days where d is a symbol, but after a number it is.
 
