@@ -16,13 +16,13 @@ from mmcurate.verify.when import parse_when, same_when
 _MAX_CHARS = 2000
 _OPEN, _CLOSE = r"[(\[（【{]", r"[)\]）】}]"
 _LABEL = re.compile(
-    rf"^(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?"
+    rf"^(?i:(?:the\s+)?(?:(?:correct\s+)?(?:option|choice|answer|letter|picture|figure|image|diagram|group|选项?)\s*:?\s*)?)"
     rf"(?:{_OPEN}\s*([A-Z])\s*{_CLOSE}\s*[.:：]?|([A-Z])\s*(?:[.):：）、,]|[-–—→]\s*|$|\s*[(（]))\s*(.*)$",
     re.S,
 )
 _SMALL_LABEL = re.compile(rf"^(?:{_OPEN}\s*([a-z])\s*{_CLOSE}|([a-z])\s*[.):])\s*(.+)$", re.S)
 _LETTER_THEN_WORDS = re.compile(
-    r"^(?:option|choice|answer|letter|选项?|答案)\s*([A-Z])(?![A-Za-z0-9])(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which|rather)\b)(.*)$"
+    r"^(?i:option|choice|answer|letter|选项?|答案)\s*([A-Z])(?![A-Za-z0-9])(.*)$|^([A-Z])\s+(?=[\d$£€¥]|(?:is|because|since|as|which|rather)\b)(.*)$"
     r"|^([A-Z])\s*(?=选?项|是?正确|对)(.*)$",
     re.S,
 )
@@ -37,9 +37,13 @@ _DENIED = re.compile(
     re.I,
 )
 """What behind a letter says that it isn't the answer."""
-_OTHERWISE = re.compile(r"\b(?:or|but|otherwise|alternatively|maybe|possibly|perhaps|if not|however|instead|smaller|larger|so)\b|或", re.I)
+_OTHERWISE = re.compile(
+    r"\b(?:or|but|otherwise|alternatively|maybe|possibly|perhaps|if not|however|instead|smaller|larger|so)\b|或", re.I
+)
 _EXPLAINS = re.compile(r"\b(?:because|since|as|due to|given that|where|which|not|rather than)\b|[.。;；]\s|\n|因为")
-_NOT_OTHERS = re.compile(r",?\s*\b(?:and )?(?:not|rather than|instead of)\s+[(]?[A-Z][)]?(?:\s*(?:or|nor|and|,)\s*[(]?[A-Z][)]?)*(?![\w'])")
+_NOT_OTHERS = re.compile(
+    r",?\s*\b(?:and )?(?:not|rather than|instead of)\s+[(]?[A-Z][)]?(?:\s*(?:or|nor|and|,)\s*[(]?[A-Z][)]?)*(?![\w'])"
+)
 _LISTED = re.compile(r"(?:^|[\s,;(（。])[(（]?([A-Z])\s*[.):：）]\s*(?=\S)")
 _MENTION = re.compile(
     rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}"
@@ -47,9 +51,12 @@ _MENTION = re.compile(
     r"|(?<![\w'])([A-Z])\s+(?:(?:is|seems|looks|must be|would be)\s+(?:the\s+|most\s+|clearly\s+)*(?:correct|right|answer|best|true|it)\b|fits\b|matches\b|works\b)"
     r"|([A-Z])\s*(?:选?项)?是?正确"
 )
-_PICTORIAL = re.compile(r"(?:[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Gg]roup|[Gg]raph|[Ss]hape)\s*([A-Z])(?![A-Za-z0-9_'])")
+_PICTORIAL = re.compile(
+    r"(?:[Pp]icture|[Ff]igure|[Ii]mage|[Dd]iagram|[Gg]roup|[Gg]raph|[Ss]hape)\s*([A-Z])(?![A-Za-z0-9_'])"
+)
 _LAST_LETTER = re.compile(
-    r"(?:^|.*(?:\b(?i:is|so|therefore|hence|thus|think|then|be|i\.e\.|answer|option|choice)\b|'s|[,:：→–—-]|是|选|为)\s*,?\s*)[(\[*]*([A-Z])[)\]*]*\W*$", re.S
+    r"(?:^|.*(?:\b(?i:is|so|therefore|hence|thus|think|then|be|i\.e\.|answer|option|choice)\b|'s|[,:：→–—-]|是|选|为)\s*,?\s*)[(\[*]*([A-Z])[)\]*]*\W*$",
+    re.S,
 )
 _NOT_YET = re.compile(
     r"\b(?:let me|let's|let us|first|start(?:ing)?|check|more information|another|others?|need|least|exclude|contradicts?|point|triangle|line|circle|angle|vertex)\b|错",
@@ -65,11 +72,12 @@ _NUMBERED = re.compile(r"\d+[).]\s+(?=[A-Za-z])")
 _AND = re.compile(r"\b(?:and|or|both|are|is|all|correct|right|true)\b", re.I)
 _LETTER = re.compile(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _JOINED = re.compile(r"[\W_]*([A-Z]{2,8})[\W_]*")
-_IS_TAIL = re.compile(r"(?:=|≈|\bis\b|\bare\b|:|：)\s*([^=≈:：]+)$")
+_IS_TAIL = re.compile(r"(?:=|≈|\bis\b|\bare\b|[:：](?!\d))\s*([^=≈:：]+)$")
 _LATEX_SPACE = re.compile(r"^(?:\\[ ,;:]|~|\s)+")
 _NOUN = re.compile(r"^(?:picture|figure|image|diagram|graph|group|shape|option|point|number|no\.)\s+(?=\w{1,3}$)", re.I)
 _STATES_IT = re.compile(
-    r"(?:[:：,]\s|\b(?:is|it's|are|was|were|be|shows?|that|as|named|called|therefore|thus|so|hence|indicates?|means|will|of|in)\b|为|是)(?:\s+\w+){0,3}\s*$|^\s*(?:\w+\s+)?$", re.I
+    r"(?:[:：,]\s|\b(?:is|it's|are|was|were|be|shows?|that|as|named|called|therefore|thus|so|hence|indicates?|means|will|of|in)\b|为|是)(?:\s+\w+){0,3}\s*$|^\s*(?:\w+\s+)?$",
+    re.I,
 )
 
 EqualMath = Callable[[str, str], bool]
@@ -167,7 +175,9 @@ def _both(only: tuple[int, ...], texts: Sequence[str], letters: str) -> Reading 
     """Returns the letters, or the option that says them: "A and B" where D is "both A and B"."""
     if len(only) > 1:
         said = {letters[i] for i in only}
-        same = [i for i, t in enumerate(texts) if _ONLY_LETTERS.match(t) and set(_LETTER.findall(_AND.sub(" ", t))) == said]
+        same = [
+            i for i, t in enumerate(texts) if _ONLY_LETTERS.match(t) and set(_LETTER.findall(_AND.sub(" ", t))) == said
+        ]
         if len(same) == 1:
             return (same[0],), "option text"
     return (only, "letters" if len(only) > 1 else "letter") if only else None
@@ -186,7 +196,11 @@ def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMa
     letter, rest = ((match[1] or match[2]), match[3]) if match else ("", "")
     if not match and (match := _LETTER_THEN_WORDS.match(text)):
         letter, rest = match[1] or match[3] or match[5], match[2] or match[4] or match[6] or ""
-    if not letter or letter not in letters or (re.match(r"(?:the\s+)?(?:picture|figure|image|diagram|group)\s", text, re.I) and not _pictorial(texts)):
+    if (
+        not letter
+        or letter not in letters
+        or (re.match(r"(?:the\s+)?(?:picture|figure|image|diagram|group)\s", text, re.I) and not _pictorial(texts))
+    ):
         return None
     index = letters.index(letter)
     rest = _NOT_OTHERS.sub("", _LATEX_SPACE.sub("", rest.strip()))
@@ -200,8 +214,12 @@ def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMa
     elif _DENIED.match(rest) and (texts or re.match(r"\W*(?:is\s+)?(?:incorrect|wrong|not\b|false\b)", rest, re.I)):
         return (), "denied"
     others = {letters.index(c) for c in _LISTED.findall(rest) if c in letters} - {index}
-    alone = {letters.index(c) for c in re.findall(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])", rest) if c in letters} - {index}
-    if alone and (_OTHERWISE.search(rest) or re.match(r"\s*(?:and|,|/|&|和|与)", rest) or re.fullmatch(r"\W*[A-Z]\W*", rest)):
+    alone = {letters.index(c) for c in re.findall(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])", rest) if c in letters} - {
+        index
+    }
+    if alone and (
+        _OTHERWISE.search(rest) or re.match(r"\s*(?:and|,|/|&|和|与)", rest) or re.fullmatch(r"\W*[A-Z]\W*", rest)
+    ):
         others |= alone
     if others and not (re.search(r"\b(?:because|since|rather than|not)\b", rest) and not _OTHERWISE.search(rest)):
         return tuple(sorted({index, *others})), "letters"
@@ -273,7 +291,9 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     last = re.sub(r"\*\*|`", "", parts[-1])
     item = re.match(r"(?:\d+[.)]|[-*•])\s", last)  # an item of a list of several names nothing
     if not item and len(labelled) < 2:
-        named = _named(last, texts, letters) or ((only, "letter") if (only := _only_letters(_SO.sub("", last), letters)) else None)
+        named = _named(last, texts, letters) or (
+            (only, "letter") if (only := _only_letters(_SO.sub("", last), letters)) else None
+        )
         if named and len(named[0]) == 1:
             return LETTERS[named[0][0]]
     if len(labelled) == 1:
@@ -281,7 +301,9 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     if texts and all(yes_no(o) is not None for o in texts):
         for sentence in (parts[-1], sentences(body[:400])[0]):
             said = yes_no(_SO.sub("", sentence))
-            if said is None and (tail := re.search(r"\b(?:is|are)\s+(true|false|correct|incorrect)\W*$", sentence, re.I)):
+            if said is None and (
+                tail := re.search(r"\b(?:is|are)\s+(true|false|correct|incorrect)\W*$", sentence, re.I)
+            ):
                 said = yes_no(tail[1])
             if said is not None:
                 return next((o for o in texts if yes_no(o) is said), "")
@@ -326,7 +348,7 @@ def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
 
 
 def _spaced(text: str) -> str:
-    text = re.sub(r"(?<=[a-z] )A\b", "A'", text)  # "Figure A": no article
+    text = re.sub(r"(?<=[a-z] )A\b", "Aα", text)  # "Figure A": no article
     text = re.sub(r"\bcan't\b|\bcan not\b", "cannot", words(text))
     return re.sub(r"[^\w'%°.-]+", " ", text).replace(". ", " ").strip(" .'")
 

@@ -11,7 +11,9 @@ _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.
 _TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
 _GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_CUE = re.compile(r"answer|option|choice|statements? are|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M)
+_CUE = re.compile(
+    r"answer|option|choice|statements? are|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M
+)
 """Where a phrase may begin, in lower case: cheap to look for."""
 _PHRASE = re.compile(
     # "answer to the question is: "
@@ -266,7 +268,10 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             if said.endswith(("?", "？")) or RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
                 continue
             if not _PLAIN.search(said) and " " in said and weak is None and "is" in match[0].lower():
-                weak = (start, said)  # "the answer is rounded to the nearest integer": perhaps a comment on an answer before it
+                weak = (
+                    start,
+                    said,
+                )  # "the answer is rounded to the nearest integer": perhaps a comment on an answer before it
                 continue
             found.append((start, said))
     if len(found) == 3 and len({said for _, said in found}) == 3:
@@ -284,7 +289,7 @@ def _content(rest: str) -> str:
             if end < 0:
                 break
             after = rest[end + len(right) :]
-            if not re.match(r"[ \t]*[^\s.,;:!。，*_`)]", after):
+            if not re.match(r"[ \t]*(?:[^\s.,;:!。，*_`)]|[,;、]\s*[$\\\d])", after):
                 return rest[: end + len(right)].strip()
             return (rest[: end + len(right)] + after[: _sentence_end(after)]).strip().strip("*_").strip()
     if rest.startswith('"'):

@@ -245,7 +245,11 @@ def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     if read is None:
         bare = unwrap(_OBJECT.sub("", unwrap(text)))
         for said in (text, bare, stated(text) or text):
-            if not gold.options and (_letters_only(said, gold.text) or words(said) in (words(gold.text), words(gold.label_text) or None) or squeeze(said) == squeeze(gold.text)):
+            if not gold.options and (
+                _letters_only(said, gold.text)
+                or words(said) in (words(gold.text), words(gold.label_text) or None)
+                or squeeze(said) == squeeze(gold.text)
+            ):
                 return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
         if gold.options and is_words(text) and any(map(is_words, gold.options)) and not UNSURE.search(text):
             return Grade(Verdict.UNDECIDED, text, "none", f"{place}: names no option in its words; the gold is {want}")
@@ -266,7 +270,11 @@ _BECAUSE = re.compile(
 
 def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
     text, place, gold = found.text, found.place, known.text
-    if known.options and (read := read_choice(text, known.options, known.num_letters, _same_math)) and len(read[0]) == 1:
+    if (
+        known.options
+        and (read := read_choice(text, known.options, known.num_letters, _same_math))
+        and len(read[0]) == 1
+    ):
         text = option_text(known.options[read[0][0]], read[0][0])
     if place in ("phrase", "answer tag") and not same_words(text, gold):  # "2, as there are two stores"
         cut = _BECAUSE.split(text)[0]
@@ -373,7 +381,12 @@ def _grade_words(text: str, place: str, known: Gold) -> Grade:
     """Grades words: the same list, or a sentence that ends with them ("The city is Tokyo."). What differs is left open."""
     gold = known.text
     ours, theirs = word_list(text), word_list(gold)
-    in_order = known.in_order or len(set(theirs)) < len(theirs) or bool(re.search(r"->|→|<|>|;", gold)) or any(yes_no(t) is not None for t in theirs)
+    in_order = (
+        known.in_order
+        or len(set(theirs)) < len(theirs)
+        or bool(re.search(r"->|→|<|>|;", gold))
+        or any(yes_no(t) is not None for t in theirs)
+    )
     if len(theirs) > 1 and len(ours) > 1:
         same = ours == theirs if in_order else sorted(ours) == sorted(theirs)
         if same:
@@ -428,7 +441,9 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
     return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
-_LATEX_WORD = re.compile(r"\\(?:begin|end)\s*\{\w+\*?\}|\\[A-Za-z]+|\b(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|max|min|and|pi|theta|alpha|beta)\b")
+_LATEX_WORD = re.compile(
+    r"\\(?:begin|end)\s*\{\w+\*?\}|\\[A-Za-z]+|\b(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|max|min|and|pi|theta|alpha|beta)\b"
+)
 _WORD = re.compile(r"(?<![A-Za-z])(?:[a-z]{3,}|[A-Z][a-z]{2,})(?![A-Za-z])")
 _NAME = re.compile(
     r"^\s*\$?\s*((?:\\angle\s*)?[A-Za-z]{1,3}(?:_\{?\w{1,3}\}?)?'?(?:\([a-z0-9]\))?)\s*=\s*[-+\d.,/\s]+(?:\\circ|[\^{}°])*\$?\s*$"

@@ -85,7 +85,9 @@ def is_all_reals(text: str) -> bool:
 
 def _comma_lists(texts: Sequence[str]) -> bool:
     """Whether "1,234" might be a list of two: nobody writes a space there, and no part begins with zero."""
-    return any(re.search(r"\d,\d{3}(?!\d)", t) for t in texts) and not any(re.search(r"\d,\s+\d|\d,0\d", t) for t in texts)
+    return any(re.search(r"\d,\d{3}(?!\d)", t) for t in texts) and not any(
+        re.search(r"\d,\s+\d|\d,0\d", t) for t in texts
+    )
 
 
 class _Comparison:
@@ -296,7 +298,9 @@ class _Comparison:
             ours, theirs = _values(ours), _values(theirs)
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
         bases = {re.sub(r"_.*", "", str(n[0][1])) for ns in named for n in ns if n and n[0][0] == "sym"}
-        if max(distinct) <= 1 or (len(bases) == 1 and min(distinct) == 1 and all(n and n[0][0] == "sym" for ns in named for n in ns)):
+        if max(distinct) <= 1 or (
+            len(bases) == 1 and min(distinct) == 1 and all(n and n[0][0] == "sym" for ns in named for n in ns)
+        ):
             ours, theirs = _values(ours), _values(theirs)
         if self.ordered and a[0] == g[0] == "list":
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
@@ -730,7 +734,11 @@ def _shape(rows: Sequence[Sequence[Node]]) -> tuple[int, int]:
 
 def _words_matter(unit: str) -> bool:
     said = set(re.findall(r"[a-z]+", unit.lower()))
-    return bool(said & NO_UNIT) or bool(re.search("[或和与且到不无成折余多以上下半]", unit)) or bool(re.search(r"\d", re.sub(r"\^\s*-?\d", "", unit)))
+    return (
+        bool(said & NO_UNIT)
+        or bool(re.search("[或和与且到不无成折余多以上下半]", unit))
+        or bool(re.search(r"\d", re.sub(r"\^\s*-?\d", "", unit)))
+    )
 
 
 def _sign_free(node: Node) -> str:

@@ -34,7 +34,8 @@ _PERCENT = re.compile(r"^\s*(?:\\?%|％|percent(?:age)?\b|per cent\b|pct\b|perce
 _FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15, "quintillion": 10**18, "lakh": 10**5, "crore": 10**7, "dozen": 12,
             "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "mil": 10**6, "bn": 10**9, "mn": 10**6}  # fmt: skip
 _FACTOR = re.compile(
-    r"\s*(?:(hundred|thousand|million|billion|trillion|quadrillion|quintillion|lakh|crore|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))", re.I
+    r"\s*(?:(hundred|thousand|million|billion|trillion|quadrillion|quintillion|lakh|crore|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))",
+    re.I,
 )
 _LETTER_FACTOR = {"k": 1000, "M": 10**6, "B": 10**9, "bn": 10**9}
 NO_UNIT = frozenset(

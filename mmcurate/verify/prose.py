@@ -13,7 +13,7 @@ UNSURE = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|cannot|unable|impossible|unlikely|hardly"
     r"|lacks?|lacking|excludes?|excluded|eliminate[ds]?|eliminating"
     r"|rule[sd]? out|ruling out|contradicts?|wrong|incorrect|false|mistaken?|doubt|doubtful|instead|rather than|unlike|if|whether|unless|might"
-    r"|maybe|perhaps|suppose|assuming|unsure|uncertain|unknown|tempting|least likely|zero chance|zero of|unclear|naive|student's|some (?:may|might|people)|fails? to|everything but|all but|lied|used to|asked|guess|either)\b"
+    r"|maybe|perhaps|suppose|assuming|unsure|uncertain|unknown|tempting|least likely|zero chance|zero of|unclear|naive|student's|some (?:may|might|people)|fails? to|everything but|anything but|all but|except|lied|used to|asked|guess|either)\b"
     r"|n't\b|[?？]|不|没|非|错误|无法|如果|是否|未必|可能",
     re.I,
 )
@@ -25,6 +25,7 @@ COMPARES = re.compile(
     r"|only goes|ends? at)\b|以上|以下|左右|至少|至多|大于|小于|不到|不足|超过|减少|下降|折|成",
     re.I,
 )
+_MARK = re.compile(r"^(?:\d+[.)]|[-*•])\s+")  # of an item in a list
 CONDITION = re.compile(r"^(?:if|when|since|because|although|while|though)\b[^,]{1,150},\s*", re.I)
 """What may stand before a statement: "If we add them, the total is 12"."""
 _REFERS = re.compile(
@@ -55,7 +56,7 @@ def closing_number(sentence: str) -> str | None:
 
     None where it denies, asks, compares, supposes or refers ("step 5"), or where several numbers could be meant.
     """
-    text = CONDITION.sub("", _DENIED_NUMBER.sub("", sentence.strip()))
+    text = CONDITION.sub("", _DENIED_NUMBER.sub("", _MARK.sub("", sentence.strip())))
     if len(text) > 600 or UNSURE.search(text):
         return None
     strong = [(m[1] or m[2]).rstrip(".:") for m in _STRONG.finditer(text)]
@@ -103,7 +104,7 @@ def closing_time(sentence: str) -> str | None:
 _FORMULA = re.compile(r"\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 _STATES = re.compile(
     r"^(?:.*(?:\b(?:is|it's|are|was|were|be|equals?|equal to|gets?|obtain|have|has|find|found|yields?|gives?|becomes?|as|(?:simplifies|reduces|evaluates) to|called|named|represents?|that|thus|therefore|so|hence|then|shows?|to be"
-    r"|answer|solution)\b[\s,]*|[:：]\s*|为|是|得)(?:(?:about|approximately|exactly|only|a total of|given by)\s+)?)(?P<tail>\S.*)$",
+    r"|answer|solution)\b[\s,]*|[:：](?!\d)\s*|为|是|得)(?:(?:about|approximately|exactly|only|a total of|given by)\s+)?)(?P<tail>\S.*)$",
     re.S | re.I,
 )
 _OUR_ANSWER = re.compile(

@@ -111,7 +111,16 @@ _SAME = [
         }
     ),
     frozenset({"dne", "does not exist", "doesn't exist", "undefined", "不存在"}),
-    frozenset({"none of these", "none of above", "none of them", "none of options", "none of given options", "none of above options"}),
+    frozenset(
+        {
+            "none of these",
+            "none of above",
+            "none of them",
+            "none of options",
+            "none of given options",
+            "none of above options",
+        }
+    ),
     frozenset({"all of these", "all of above", "all of them"}),
 ]
 
@@ -132,12 +141,18 @@ def same_words(a: str, b: str) -> bool:
 def yes_no(text: str) -> bool | None:
     """Returns what "Yes" or "Yes, because ..." says, or None: "No answer can be given" is no no, nor is "yes and no"."""
     said = words(text)
-    match = re.match(r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?=$|\s*[,.;:!，。；：！(（-])", said)
+    match = re.match(
+        r"(yes|no|true|false|correct|incorrect|正确|错误|不是|是|否|对|错)(?=$|\s*[,.;:!，。；：！(（-])", said
+    )
     if not match:
         return None
     rest = said[match.end() :]
     opposite = r"\b(?:no|false|incorrect)\b" if _YES[match[1]] else r"\b(?:yes|true|correct)\b"
-    if re.search(opposite, rest) or re.match(r"\.?\s*\d", rest) or re.search(r"\bactually\b|\bwait\b|that's wrong", rest):
+    if (
+        re.search(opposite, rest)
+        or re.match(r"\.?\s*\d", rest)
+        or re.search(r"\bactually\b|\bwait\b|that's wrong", rest)
+    ):
         return None
     return _YES[match[1]]
 

@@ -79,7 +79,6 @@ week wk|time|604800
 month|month|1
 year yr yrs|month|12
 decade|month|120
-century centuries|month|1200
 kgs|mass|1
 bar|mass length^-1 time^-2|100000
 atm|mass length^-1 time^-2|101325
@@ -165,7 +164,11 @@ for _name in ("kelvin", "degree kelvin"):
     _NAMES[_name] = _KELVIN
 _SYMBOLS["K"] = _KELVIN
 _NAMES["ohm"] = _SYMBOLS["Ω"]
-for _name, _dimension in (("Nm", "mass length^2 time^-2"), ("Ns", "mass length time^-1"), ("Ws", "mass length^2 time^-2")):
+for _name, _dimension in (
+    ("Nm", "mass length^2 time^-2"),
+    ("Ns", "mass length time^-1"),
+    ("Ws", "mass length^2 time^-2"),
+):
     _SYMBOLS[_name] = Unit(_dim(_dimension), Fraction(1))
 del _SYMBOLS["pm"]  # in the afternoon
 _NAMES["kmph"] = _NAMES["kph"]
