@@ -32,7 +32,8 @@ _ONLY_LETTERS = re.compile(
     re.I,
 )
 _DENIED = re.compile(
-    r"^\W*(?:选?项)?(?:(?:is|was|are|seems|looks|would be|can be|must be|could be|does|do|should be|has been|can|是)\s*)?(?:definitely |clearly |surely |also )?"
+    r"^\W*(?:选?项)?(?:(?:is|was|are|seems|looks|would be|can be|must be|could be|does|do|should be|has been|can|是)\s*)?(?:definitely "
+    r"|clearly |surely |also )?"
     r"(?:not\b|no\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out|contradicts|cannot be|can't be|isn't|doesn't|错|不)",
     re.I,
 )
@@ -47,8 +48,10 @@ _NOT_OTHERS = re.compile(
 _LISTED = re.compile(r"(?:^|[\s,;(（。])[(（]?([A-Z])\s*[.):：）]\s*(?=\S)")
 _MENTION = re.compile(
     rf"{_OPEN}\s*([A-Z])\s*{_CLOSE}"
-    r"|(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|[Ss]elect|go with|选项?|选择|答案|正确的是)\s*(?:is\s+|是|[:：-]\s*)?([A-Z])(?![A-Za-z0-9_'])"
-    r"|(?<![\w'])([A-Z])\s+(?:(?:is|seems|looks|must be|would be)\s+(?:the\s+|most\s+|clearly\s+)*(?:correct|right|answer|best|true|it)\b|fits\b|matches\b|works\b)"
+    r"|(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|[Ss]elect|go with|选项?|选择|答案|正确的是)\s*(?:is\s+|是"
+    r"|[:：-]\s*)?([A-Z])(?![A-Za-z0-9_'])"
+    r"|(?<![\w'])([A-Z])\s+(?:(?:is|seems|looks|must be|would be)\s+(?:the\s+|most\s+|clearly\s+)*(?:correct|right|answer|best|true|it)\b"
+    r"|fits\b|matches\b|works\b)"
     r"|([A-Z])\s*(?:选?项)?是?正确"
 )
 _PICTORIAL = re.compile(
@@ -59,7 +62,8 @@ _LAST_LETTER = re.compile(
     re.S,
 )
 _NOT_YET = re.compile(
-    r"\b(?:let me|let's|let us|first|start(?:ing)?|check|more information|another|others?|need|least|exclude|contradicts?|point|triangle|line|circle|angle|vertex)\b|错",
+    r"\b(?:let me|let's|let us|first|start(?:ing)?|check|more information|another|others?|need|least|exclude|contradicts?|point|triangle"
+    r"|line|circle|angle|vertex)\b|错",
     re.I,
 )
 _CHINESE_LETTERS = re.compile(r"((?:[A-Z]\s*[、,，和]?\s*)+)(?:选?项)?(?:都|均|是)?(正确|错误|不正确|不对|对)")
@@ -76,7 +80,8 @@ _IS_TAIL = re.compile(r"(?:=|≈|\bis\b|\bare\b|[:：](?!\d))\s*([^=≈:：]+)$"
 _LATEX_SPACE = re.compile(r"^(?:\\[ ,;:]|~|\s)+")
 _NOUN = re.compile(r"^(?:picture|figure|image|diagram|graph|group|shape|option|point|number|no\.)\s+(?=\w{1,3}$)", re.I)
 _STATES_IT = re.compile(
-    r"(?:[:：,]\s|\b(?:is|it's|are|was|were|be|shows?|that|as|named|called|therefore|thus|so|hence|indicates?|means|will|of|in)\b|为|是)(?:\s+\w+){0,3}\s*$|^\s*(?:\w+\s+)?$",
+    r"(?:[:：,]\s|\b(?:is|it's|are|was|were|be|shows?|that|as|named|called|therefore|thus|so|hence|indicates?|means|will|of|in)\b|为"
+    r"|是)(?:\s+\w+){0,3}\s*$|^\s*(?:\w+\s+)?$",
     re.I,
 )
 
@@ -252,8 +257,8 @@ def _named(sentence: str, texts: Sequence[str], letters: str) -> Reading | None:
         return None
     if chinese := _chinese(sentence, letters):
         return chinese
-    if texts and all(yes_no(t) is not None for t in texts) and (said := yes_no(_SO.sub("", sentence))) is not None:
-        return tuple(i for i, t in enumerate(texts) if yes_no(t) is said)[:1], "option text"
+    if texts and all(yes_no(t) is not None for t in texts) and (agrees := yes_no(_SO.sub("", sentence))) is not None:
+        return tuple(i for i, t in enumerate(texts) if yes_no(t) is agrees)[:1], "option text"
     if any(_PICTORIAL.match(t) for t in texts) and (mentioned := _mentioned(sentence, texts)) is not None:
         return (mentioned,), "option text"
     if not UNSURE.search(sentence) and not _NOT_YET.search(sentence):

@@ -30,12 +30,14 @@ _PHRASE = re.compile(
 _HEADING = re.compile(r"[#>*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_ ]{0,4}\s*\n+", re.I)
 """A line of its own: "### Final answer"."""
 _IS_ANSWER = re.compile(
-    r"^(?:(?:thus|so|hence|therefore|then|finally)[,:]?\s+)?(.{1,120}?)\s+(?:is|as)\s+(?:the|our)\s+(?:(?:final|correct|right|best|desired)\s+)*(?:answer|choice|option|result)\b",
+    r"^(?:(?:thus|so|hence|therefore|then|finally)[,:]?\s+)?(.{1,120}?)\s+(?:is|as)\s+(?:the|our)\s+(?:(?:final|correct|right|best"
+    r"|desired)\s+)*(?:answer|choice|option|result)\b",
     re.I,
 )
 _END = re.compile(r"\n|【|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
 _NO_ANSWER = re.compile(
-    r"(?:consistent with|supported by|rounded to|given (?:above|by)|not|that|as follows|in|the following|unclear|unknown|based|because|obtained|given by|found|also|therefore|wrong)\b"
+    r"(?:consistent with|supported by|rounded to|given (?:above|by)|not|that|as follows|in|the following|unclear|unknown|based|because"
+    r"|obtained|given by|found|also|therefore|wrong)\b"
     r"|(?:correct|right|reasonable|consistent|verified|valid|unique|confirmed|plausible)\W*$",
     re.I,
 )
@@ -198,7 +200,7 @@ _BRACE = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.S)
 
 def _boxes(text: str) -> list[tuple[int, int, str]]:
     """Returns the balanced boxes: where each starts and ends, and what is in it. Of a box in a box the inner one."""
-    out = []
+    out: list[tuple[int, int, str]] = []
     starts: list[tuple[int, int] | None] = []  # for each open brace, its box
     for match in _BRACE.finditer(text):
         token = match[0]

@@ -56,7 +56,20 @@ def decide(
     policy: Policy = DEFAULT,
 ) -> Grade:
     """Grades one response by rules; `math_verify` is asked where none decides."""
-    known = _gold(gold, tuple(options), question)
+    made = _decided_before if len(response) <= _SHORT else _decide
+    return made(response, gold, tuple(options), question, math_verify, finish_reason, policy)
+
+
+def _decide(
+    response: str,
+    gold: str,
+    options: tuple[str, ...],
+    question: str | None,
+    math_verify: MathVerify,
+    finish_reason: str | None,
+    policy: Policy,
+) -> Grade:
+    known = _gold(gold, options, question)
     if finish_reason == "length" and cut_off(response):
         return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
@@ -74,6 +87,11 @@ def decide(
     if known.named:
         return _grade_choice(found, known, policy)
     return _grade_value(found, known, math_verify, policy)
+
+
+_SHORT = 300
+_decided_before = functools.lru_cache(8192)(_decide)
+"""The same short answer to the same question comes again and again."""
 
 
 class Gold:
@@ -196,9 +214,11 @@ def _list_items(body: str) -> list[str]:
 
 _LETTER_AND_TEXT = re.compile(r"^(?:\(([A-J])\)\s*|([A-D])[.):：]\s+)(\w.{0,200})$", re.S)
 _ORDERED = re.compile(
-    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence|respectively"
+    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence"
+    r"|respectively"
     r"|from (?:the )?(?:least|greatest|smallest"
-    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别|\(1\).+\(2\)|_{2,}.+_{2,}|\bfirst\b.+\bsecond\b|how many .+ how many|which .+ (?:in|and) which|[?？].+[?？]",
+    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别|\(1\).+\(2\)|_{2,}.+_{2,}"
+    r"|\bfirst\b.+\bsecond\b|how many .+ how many|which .+ (?:in|and) which|[?？].+[?？]",
     re.I | re.S,
 )
 
@@ -227,8 +247,10 @@ def _same_math(a: str, b: str) -> bool:
 
 
 _OBJECT = re.compile(
-    r"^(?:the\s+)?(?:point|vertex|segment|line|side|angle|triangle|arc|ray|vector|edge|blood type|type|group|vitamin|class|grade|section|region|team|store|bar|ball|box"
-    r"|letter|object|shape|tank|city|person|player|house|road|path|circle|node|gear|block|cup|car|train|boat|plane|plant|animal)\s+\$?\\?(?:overline\{)?",
+    r"^(?:the\s+)?(?:point|vertex|segment|line|side|angle|triangle|arc|ray|vector|edge|blood type|type|group|vitamin|class|grade|section"
+    r"|region|team|store|bar|ball|box"
+    r"|letter|object|shape|tank|city|person|player|house|road|path|circle|node|gear|block|cup|car|train|boat|plane|plant"
+    r"|animal)\s+\$?\\?(?:overline\{)?",
     re.I,
 )
 

@@ -27,11 +27,14 @@ _NUMBER = re.compile(
     rf"|(?P<mw>\d+)\s+(?:and\s+)?(?P<mn>\d+)\s*/\s*(?P<md>\d+)"
     rf"|\(?(?P<sign3>-?)(?P<an>{_DECIMAL})\s*/\s*(?P<ad>{_DECIMAL})\)?"
     rf"|(?P<value>{_DECIMAL}))"
-    rf"(?:\s*(?:\\times|\\cdot|×|x|X|\*|·)\s*10\s*(?:\^|\*\*)\s*(?:\{{\s*(?P<ten>[-+−]?\d+)\s*\}}|\(\s*(?P<ten3>[-+−]?\d+)\s*\)|(?P<ten2>[-+−]?\d+))|[eE](?P<exp>[-+]?\d+))?"
+    rf"(?:\s*(?:\\times|\\cdot|×|x|X|\*|·)\s*10\s*(?:\^|\*\*)\s*(?:\{{\s*(?P<ten>[-+−]?\d+)\s*\}}|\(\s*(?P<ten3>[-+−]?\d+)\s*\)"
+    rf"|(?P<ten2>[-+−]?\d+))|[eE](?P<exp>[-+]?\d+))?"
 )
 _TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{([^{}]*)\}")
 _PERCENT = re.compile(r"^\s*(?:\\?%|％|percent(?:age)?\b|per cent\b|pct\b|percentage points?\b)(?:\s+points?\b)?", re.I)
-_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15, "quintillion": 10**18, "lakh": 10**5, "crore": 10**7, "dozen": 12,
+_FACTORS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+            "quadrillion": 10**15, "quintillion": 10**18, "lakh": 10**5, "crore": 10**7,
+            "dozen": 12,
             "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "mil": 10**6, "bn": 10**9, "mn": 10**6}  # fmt: skip
 _FACTOR = re.compile(
     r"\s*(?:(hundred|thousand|million|billion|trillion|quadrillion|quintillion|lakh|crore|dozen|mil|bn|mn)s?\b|(百万|千万|百|千|万|亿))",
@@ -118,10 +121,10 @@ def _parse(text: str) -> Number | None:
     match = _NUMBER.match(text)
     if not match:
         return None
-    number = _value(match)
-    if number is None:
+    read = _value(match)
+    if read is None:
         return None
-    value, decimals = number
+    value, decimals = read
     rest = _TEXT.sub(r"\1", text[match.end() :])
     factor = _FACTOR.match(rest)
     letter = re.match(r"(k|M|B|bn)(?![\w^/])", rest)
@@ -208,7 +211,10 @@ def _compound(text: str) -> Number | None:
         if sizes and unit.factor >= sizes[-1]:
             return None
         first = first or match[2]
-        value = Fraction(match[1].replace(" ", ""))
+        numerator, _, denominator = match[1].partition("/")
+        if denominator and not int(denominator):
+            return None
+        value = Fraction(numerator.strip()) / (int(denominator) if denominator else 1)
         total += value * unit.factor
         sizes.append(unit.factor)
         at = match.end()

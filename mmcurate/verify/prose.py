@@ -13,14 +13,17 @@ UNSURE = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|cannot|unable|impossible|unlikely|hardly"
     r"|lacks?|lacking|excludes?|excluded|eliminate[ds]?|eliminating"
     r"|rule[sd]? out|ruling out|contradicts?|wrong|incorrect|false|mistaken?|doubt|doubtful|instead|rather than|unlike|if|whether|unless|might"
-    r"|maybe|perhaps|suppose|assuming|unsure|uncertain|unknown|tempting|least likely|zero chance|zero of|unclear|naive|student's|some (?:may|might|people)|fails? to|everything but|anything but|all but|except|lied|used to|asked|guess|either)\b"
+    r"|maybe|perhaps|suppose|assuming|unsure|uncertain|unknown|tempting|least likely|zero chance|zero of|unclear|naive|student's"
+    r"|some (?:may|might|people)|fails? to|everything but|anything but|all but|except|lied|used to|asked|guess|either)\b"
     r"|n't\b|[?？]|不|没|非|错误|无法|如果|是否|未必|可能",
     re.I,
 )
 """A sentence with one of these doesn't plainly state its answer."""
 COMPARES = re.compile(
-    r"\b(?:than|at least|at most|up to|half|twice|double|triple|thirds?|quarters?|between|from|except|but|without|nearly|almost|close to|over|under|above"
-    r"|below|before|after|exceeds?|falls? short|multiples?|or|per|each other|out of|range[sd]?|squared|cubed|plus|minus|times|tenths?|hundredths?|thousandths?"
+    r"\b(?:than|at least|at most|up to|half|twice|double|triple|thirds?|quarters?|between|from|except|but|without|nearly|almost|close to"
+    r"|over|under|above"
+    r"|below|before|after|exceeds?|falls? short|multiples?|or|per|each other|out of|range[sd]?|squared|cubed|plus|minus|times|tenths?"
+    r"|hundredths?|thousandths?"
     r"|factorial|loss|drop|decrease|reduction|decline|million|billion|thousand|hundred|more|fewer|wrong|lakh|crore|century|bc|aged?"
     r"|only goes|ends? at)\b|以上|以下|左右|至少|至多|大于|小于|不到|不足|超过|减少|下降|折|成",
     re.I,
@@ -29,13 +32,15 @@ _MARK = re.compile(r"^(?:\d+[.)]|[-*•])\s+")  # of an item in a list
 CONDITION = re.compile(r"^(?:if|when|since|because|although|while|though)\b[^,]{1,150},\s*", re.I)
 """What may stand before a statement: "If we add them, the total is 12"."""
 _REFERS = re.compile(
-    r"\b(?:figure|fig\.|page|step|table|question|problem|part|chapter|example|case|option|row|column|equation|eq\.|exercise|section|number|no\.|year|in|by|method"
+    r"\b(?:figure|fig\.|page|step|table|question|problem|part|chapter|example|case|option|row|column|equation|eq\.|exercise|section|number"
+    r"|no\.|year|in|by|method"
     r"|rule|theorem|lemma|choice)\s*[(#]?\s*$",
     re.I,
 )
 _COPULA = (
     r"=|≈|\\approx|[:：](?!\d)|\b(?:is|it's|are|was|were|equals?|equal to|has|have|had|costs?"
-    r"|gets?|makes?|made|needs?|earns?|earned|pays?|paid|shows?|reads?|be|becomes?|gives?|totals?|(?:increase|decrease|grow|rise|fall|drop)(?:s|d)? by)\b"
+    r"|gets?|makes?|made|needs?|earns?|earned|pays?|paid|shows?|reads?|be|becomes?|gives?|totals?|(?:increase|decrease|grow|rise|fall"
+    r"|drop)(?:s|d)? by)\b"
     r"|为|是|有|得|剩"
 )
 _DENIED_NUMBER = re.compile(r"\bnot\s+-?\d+(?:[.,]\d+)*(?=\s+(?:which|but)\b|,)", re.I)  # "not 10 but 12"
@@ -103,7 +108,8 @@ def closing_time(sentence: str) -> str | None:
 
 _FORMULA = re.compile(r"\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.S)
 _STATES = re.compile(
-    r"^(?:.*(?:\b(?:is|it's|are|was|were|be|equals?|equal to|gets?|obtain|have|has|find|found|yields?|gives?|becomes?|as|(?:simplifies|reduces|evaluates) to|called|named|represents?|that|thus|therefore|so|hence|then|shows?|to be"
+    r"^(?:.*(?:\b(?:is|it's|are|was|were|be|equals?|equal to|gets?|obtain|have|has|find|found|yields?|gives?|becomes?|as|(?:simplifies"
+    r"|reduces|evaluates) to|called|named|represents?|that|thus|therefore|so|hence|then|shows?|to be"
     r"|answer|solution)\b[\s,]*|[:：](?!\d)\s*|为|是|得)(?:(?:about|approximately|exactly|only|a total of|given by)\s+)?)(?P<tail>\S.*)$",
     re.S | re.I,
 )
@@ -161,12 +167,14 @@ def has_prose(text: str) -> bool:
 RETRACTS = re.compile(
     r"\b(?:wait\b|scratch that|let me (?:re-?check|reconsider|correct|re-?do|re-?examine)"
     r"|(?:i|we) (?:made|have made) (?:a|an) (?:mistake|error)|correction\s*:"
-    r"|that(?:'s| is| was) (?:wrong|incorrect|not right|a mistake)|actually,? (?:no|it|that|the)\b|which is (?:wrong|incorrect|false)|but i doubt|is really\b|it's really\b)",
+    r"|that(?:'s| is| was) (?:wrong|incorrect|not right|a mistake)|actually,? (?:no|it|that|the)\b|which is (?:wrong|incorrect|false)"
+    r"|but i doubt|is really\b|it's really\b)",
     re.I,
 )
 """What takes an answer back."""
 _FOREIGN = re.compile(
-    r"\b(?:wrong|incorrect|not|never|another|tempting|naive|nobody(?:'s)?|student(?:'s|s')?|mistake|whether|think|say|guess|would|were|check|verify|confirm|common|"
+    r"\b(?:wrong|incorrect|not|never|another|tempting|naive|nobody(?:'s)?|student(?:'s|s')?|mistake|whether|think|say|guess|would|were"
+    r"|check|verify|confirm|common|"
     r"this|other)\b|n't\b|(?:不|错误的?)$",
     re.I,
 )

@@ -15,10 +15,14 @@ _MONTHS = {
         re.findall(r"\w+", "january february march april may june july august september october november december"), 1
     )
 }
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _DAYS = {d[:3]: i for i, d in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])}
 _TIME = re.compile(
-    r"(?P<h>\d{1,2})\s*(?::\s*(?P<m>[0-5]\d)(?:\s*:\s*(?P<s>[0-5]\d))?|\s*(?P<clock>o'?clock)|(?=\s*[ap]\.?\s?m\b))\s*(?P<half>[ap]\.?\s?m\.?|noon|midnight)?"
+    r"(?P<h>\d{1,2})\s*(?::\s*(?P<m>[0-5]\d)(?:\s*:\s*(?P<s>[0-5]\d))?|\s*(?P<clock>o'?clock)"
+    r"|(?=\s*[ap]\.?\s?m\b))\s*(?P<half>[ap]\.?\s?m\.?|noon|midnight)?"
     r"(?:\s*(?:in the (?:morning|afternoon|evening)|at night))?",
     re.I,
 )
@@ -29,11 +33,13 @@ _PAST = re.compile(
 )
 _DATES = [
     re.compile(
-        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?",
+        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd"
+        rf"|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?",
         re.I,
     ),
     re.compile(
-        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?",
+        rf"(?:(?P<weekday>mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd"
+        rf"|th)?(?:,?\s+(?P<year>\d{{4}}))?",
         re.I,
     ),
     re.compile(rf"{_MONTH},?\s+(?P<year>\d{{4}})(?P<day>)", re.I),

@@ -26,7 +26,8 @@ cascade = importlib.import_module("mmcurate.verify.grade")  # its name is also t
 ROUNDS = 3
 Pair = tuple[str, str, list[str], str | None, bool]
 CACHED = [
-    cascade._gold, latex._read, number._parse, number._unit, units.parse_unit, text.unwrap, text.words, choice.squeeze, choice._texts, math.clean,
+    cascade._gold, cascade._decided_before, latex._read, number._parse, number._unit, units.parse_unit, text.unwrap, text.words,
+    choice.squeeze, choice._texts, math.clean,
 ]  # fmt: skip
 
 
