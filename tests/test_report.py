@@ -3,14 +3,17 @@
 import itertools
 import json
 import re
+import zlib
 
 import mmcurate as mm
-from mmcurate.chat import OpenAIChat, SimulatedTeacher
+from mmcurate.chat import OpenAIChat, RecordedTeacher, SimulatedTeacher
+from mmcurate.chat.server import ChatServer
 from mmcurate.dedup import ExactDedup
 from mmcurate.distill import Distill
 from mmcurate.export import to_sft
 from mmcurate.sources import Files, Mix, Procedural
 from mmcurate.verify import Verify
+from mmcurate.verify.grade import SECOND_OPINIONS
 from tests.conftest import write_jsonl
 
 
@@ -71,3 +74,51 @@ def test_where_the_condition_is_unknown(tmp_path):
     )
     assert run.funnel().rows[1].dropped == {"unknown: answer = '1'": 3, "not: id != '0'": 1}
     assert run.explain("1").reason == "unknown: answer = '1'"
+
+
+class Judge(ChatServer):
+    """Accepts every answer."""
+
+    def reply(self, messages, seed):
+        return {"role": "assistant", "content": "1"}, "stop"
+
+
+def disputed_pair():
+    """An answer that is right, that math-verify rejects, and that is among those which are put to it too."""
+    for low in range(-200, 0):
+        answer, gold = f"{low} \\le x \\le 7", f"x \\in [{low},7]"
+        if zlib.crc32(f"{answer}\0{gold}".encode()) % SECOND_OPINIONS == 0:
+            return answer, gold
+    raise AssertionError
+
+
+def test_what_the_judge_accepts_alone_and_where_methods_differ(tmp_path):
+    answer, gold = disputed_pair()
+    rows = [
+        {"id": "words", "question": "What is it?", "answer": "a man riding a horse"},
+        {"id": "interval", "question": "For which x?", "answer": gold},
+        {"id": "five", "question": "How many?", "answer": "5"},
+    ]
+    said = [
+        {"id": "words", "response": "<answer>a person on a horse</answer>"},
+        {"id": "interval", "response": f"<answer>{answer}</answer>"},
+        {"id": "five", "response": "<answer>5</answer>"},
+    ]
+    source = Files(write_jsonl(tmp_path / "rows.jsonl", rows))
+    with RecordedTeacher(rows, said, model="t") as teacher:
+        distill = Distill(OpenAIChat("t", teacher.base_url), num_responses=1)
+        run = mm.Pipeline(source, distill, Verify(workers=1)).run(tmp_path / "runs" / "a")
+        assert [g[0]["verdict"] for g in run.dataset()["verdicts"]] == ["undecided", "correct", "correct"]
+        assert run.dataset()["verdicts"][1][0]["disagreement"] == "math-verify: incorrect"
+    # The judge comes later, when the teacher is gone: a finished run is a source. Only what no rule decides is judged.
+    with Judge(model="judge") as server:
+        judge = OpenAIChat("judge", server.base_url, temperature=0.0)
+        run = mm.Pipeline(run, Verify(judge=judge, workers=1)).run(tmp_path / "runs" / "judged")
+        assert server.num_requests == 1
+    assert run.complete
+    assert [g[0]["verdict"] for g in run.dataset()["verdicts"]] == ["correct"] * 3
+    page = run.report().path.read_text("utf-8")
+    assert "1 of 3 correct traces (33.3 %) were accepted by the judge alone" in page
+    assert "a person on a horse" in page
+    assert "1 traces on which a second method says something else" in page
+    assert "math-verify: incorrect" in page

@@ -468,6 +468,62 @@ def test_in_threads_and_processes():
     assert done.stdout.strip() == "correct"
 
 
+def test_the_same_verdicts_on_any_number_of_workers(data):
+    rows = read_jsonl(data / "verifier" / "unit_pairs_dev.jsonl")
+    pairs = [[r["response"] for r in rows], [r["gold"] for r in rows]]
+    one, two, four = (grade_all(*pairs, workers=workers) for workers in (1, 2, 4))
+    assert one == two == four
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(grade, *pairs)) == one
+
+
+def test_equal_pairs_are_graded_once(monkeypatch):
+    sent = []
+    run = WorkerPool.run
+    monkeypatch.setattr(WorkerPool, "run", lambda self, tasks: sent.extend(tasks) or run(self, tasks))
+    grades = grade_all(["5", "6", "5"], ["5", "5", "5"], workers=1)
+    assert [g.verdict for g in grades] == ["correct", "incorrect", "correct"]
+    assert len(sent) == 2
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(TypeError, match="response is a int"):
+        grade(5, "5")
+    with pytest.raises(TypeError, match="gold is a bool"):
+        grade("yes", True)
+    with pytest.raises(TypeError, match="options must be a list of texts"):
+        grade("A", "A", options="ABCD")
+    with pytest.raises(ValueError, match="2 responses and 1 golds"):
+        grade_all(["5", "6"], ["5"])
+    assert grade("5", 5).verdict == "correct"
+
+
+def test_in_a_notebook():
+    import nbformat
+    from nbclient import NotebookClient
+
+    code = (
+        "from mmcurate.verify import grade, grade_all\n"
+        "print(grade('x^2+2x+1', '(x+1)^2').verdict, grade('\\\\ggg x', 'y').verdict, grade_all(['5'], ['5'])[0].verdict)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    assert notebook.cells[0].outputs[0]["text"].split() == ["correct", "undecided", "correct"]
+
+
+@pytest.mark.engines
+@pytest.mark.filterwarnings("ignore")
+def test_in_a_ray_task():
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        pairs = [("\\boxed{x^2+2x+1}", "(x+1)^2"), ("<answer>B</answer>", "C"), ("\\boxed{x \\ggg 2}", "y")]
+        task = ray.remote(lambda response, gold: str(grade(response, gold).verdict))
+        assert ray.get([task.remote(*p) for p in pairs]) == [str(grade(*p).verdict) for p in pairs]
+    finally:
+        ray.shutdown()
+
+
 def test_a_killed_worker_costs_one_retry():
     pool = WorkerPool("mmcurate.verify.worker", 1, 4)
     tasks = [{"response": f"\\boxed{{x+{i}}}", "gold": f"{i}+x", "options": [], "question": None} for i in range(1000)]

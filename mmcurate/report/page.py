@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ import pyarrow.compute as pc
 from mmcurate.columns import durable_write, read_table
 from mmcurate.gallery import STYLE, Gallery
 from mmcurate.report.funnel import Funnel, Line
+from mmcurate.report.verdicts import Verdicts, read_verdicts
 from mmcurate.state import Entry
+from mmcurate.verify.grade import SECOND_OPINIONS
 
 _PAGE_STYLE = """
 body{margin:0;background:#f4f6f9;color:#1d2433;font:15px/1.5 system-ui,sans-serif}
@@ -71,21 +72,6 @@ def totals(root: Path, entries: list[Entry]) -> list[dict[str, Any]]:
     return out
 
 
-def verdict_counts(root: Path, entries: list[Entry]) -> dict[str, Counter[tuple[str, str]]]:
-    """Returns, for each verifying step, how often each method gave each verdict."""
-    out: dict[str, Counter[tuple[str, str]]] = {}
-    for entry in entries:
-        if entry.columns.get("verdicts") and entry.name != "rows":
-            counted: Counter[tuple[str, str]] = Counter()
-            for file in entry.files:
-                grades = read_table(root / file, ["verdicts"])["verdicts"].combine_chunks().flatten().drop_null()
-                counted.update(
-                    zip(grades.field("method").to_pylist(), grades.field("verdict").to_pylist(), strict=True)
-                )
-            out[entry.name] = counted
-    return out
-
-
 def write_report(
     root: Path, manifest: dict[str, Any], entries: list[Entry], counted: Funnel, gallery: Gallery
 ) -> Report:
@@ -123,10 +109,8 @@ def write_report(
                 ],
             )
         )
-    for name, counts in verdict_counts(root, entries).items():
-        total = sum(counts.values()) or 1
-        rows = [[m, v, n, f"{100 * n / total:.1f} %"] for (m, v), n in counts.most_common()]
-        parts.append(f"<h2>Verdicts: {html.escape(name)}</h2>" + _table(["method", "verdict", "traces", "share"], rows))
+    for name, said in read_verdicts(root, entries).items():
+        parts.append(_verdicts(name, said))
     charts = _histograms(root, entries)
     if charts:
         parts.append('<div class="row">' + "".join(charts) + "</div>")
@@ -138,6 +122,37 @@ def write_report(
     )
     durable_write(root / "report.html", lambda file: file.write(page.encode("utf-8", "replace")))
     return Report(root / "report.html", body)
+
+
+def _verdicts(name: str, said: Verdicts) -> str:
+    """Shows what a verifying step said, what the judge alone accepted, and where two methods differ."""
+    total = sum(said.counts.values()) or 1
+    rows = [[m, v, n, f"{100 * n / total:.1f} %"] for (m, v), n in said.counts.most_common()]
+    parts = [f"<h2>Verdicts: {html.escape(name)}</h2>", _table(["method", "verdict", "traces", "share"], rows)]
+    if said.num_by_judge:
+        share = 100 * said.num_by_judge / said.num_correct
+        parts.append(
+            f"<p>{said.num_by_judge:,} of {said.num_correct:,} correct traces ({share:.1f} %) were accepted by the judge alone: no rule "
+            "compares their answer with the gold. Some to read:</p>"
+        )
+        parts.append(
+            _table(
+                ["question", "gold", "answer", "why"],
+                [[e.id, e.answer, e.extracted[:200], e.why[:300]] for e in said.by_judge],
+            )
+        )
+    if said.num_disputed:
+        parts.append(
+            f"<p>{said.num_disputed:,} traces on which a second method says something else (math-verify is asked about one in "
+            f"{SECOND_OPINIONS} of the mathematical comparisons, and decides none of those). Some to read:</p>"
+        )
+        head = ["question", "gold", "answer", "verdict", "by", "second opinion"]
+        parts.append(
+            _table(
+                head, [[e.id, e.answer, e.extracted[:200], e.verdict, e.method, e.disagreement] for e in said.disputed]
+            )
+        )
+    return "".join(parts)
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:

@@ -18,6 +18,10 @@ SAMPLE = 12
 """How many traces of a kind are shown: those whose digests are smallest, so always the same."""
 
 
+Place = tuple[int, int, int]
+"""A grade's digest, its shard, and its place among the shard's grades."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One graded trace, to be read."""
@@ -69,15 +73,15 @@ def read_verdicts(root: Path, entries: list[Entry]) -> dict[str, Verdicts]:
 
 def _read(root: Path, rows: Entry, entry: Entry) -> Verdicts:
     made = Verdicts()
-    accepted: list[tuple[int, int, int, int]] = []
-    disputed: list[tuple[int, int, int, int]] = []
+    accepted: list[Place] = []
+    disputed: list[Place] = []
     for shard, file in enumerate(entry.files):
         grades = _grades(root / file)
         methods, verdicts = grades.field("method").to_pylist(), grades.field("verdict").to_pylist()
         made.counts.update(zip(methods, verdicts, strict=True))
         others = grades.field("disagreement").to_pylist()
         for i, (method, verdict, other) in enumerate(zip(methods, verdicts, others, strict=True)):
-            key = (zlib.crc32(f"{shard}/{i}".encode()), shard, i, 0)
+            key = (zlib.crc32(f"{shard}/{i}".encode()), shard, i)
             if method == "judge" and verdict == "correct":
                 accepted.append(key)
             if other is not None:
@@ -93,9 +97,9 @@ def _grades(path: Path) -> pa.StructArray:
     return lists.flatten()
 
 
-def _examples(root: Path, rows: Entry, entry: Entry, keys: list[tuple[int, int, int, int]]) -> list[Example]:
+def _examples(root: Path, rows: Entry, entry: Entry, places: list[Place]) -> list[Example]:
     out = []
-    for _, shard, i, _ in keys:
+    for _, shard, i in places:
         table = read_table(root / entry.files[shard], [ROW_NUMBER, "verdicts"])
         lists = table["verdicts"].combine_chunks()
         ends = np.cumsum([len(v) if v is not None else 0 for v in lists.to_pylist()])

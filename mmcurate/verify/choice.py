@@ -138,6 +138,9 @@ def read_choice(
         text = numbered[1]
     if chinese := _chinese(text, letters):
         return chinese
+    label = _LABEL.match(text) if texts else None
+    if label and (label[1] or label[2]) in letters and texts[letters.index(label[1] or label[2])] == label[3].strip():
+        return (letters.index(label[1] or label[2]),), "letter and text"  # "(D) E"
     only = _only_letters(text, letters)
     if only is not None:
         return _both(only, texts, letters)
