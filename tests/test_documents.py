@@ -25,6 +25,15 @@ def test_snippets(name, tmp_path, monkeypatch):
         exec(compile(textwrap.dedent(code), name, "exec"), place)
 
 
+def test_the_verdicts_of_the_readme():
+    from mmcurate.verify import Policy, grade
+
+    shown = re.findall(r"^(grade\(.*\)\.verdict)\s+# (\w+)", (ROOT / "README.md").read_text("utf-8"), re.M)
+    assert len(shown) >= 4
+    for code, verdict in shown:
+        assert eval(code, {"grade": grade, "Policy": Policy}) == verdict, code
+
+
 def test_the_tables_of_the_readme_name_real_options():
     import subprocess
     import sys
