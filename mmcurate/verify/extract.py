@@ -10,7 +10,6 @@ from mmcurate.verify.prose import RETRACTS, closing_number, is_foreign, sentence
 _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.S | re.I)
 _TAGS = re.compile(r"</?(?:answer|conclusion|final_answer)>", re.I)
 _GLM_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.S)
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CUE = re.compile(
     r"answer|option|choice|statements? are|ans(?=[:.： ])|correct letter|####|【?答|选|正确选项|^a:", re.M
 )

@@ -12,15 +12,16 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmcurate.answers import LETTERS, gold_options, letters_of, normal, option_text
+from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.errors import Stopped
 from mmcurate.schema import Grade, Verdict
-from mmcurate.verify.choice import closing_choice, option_of, options_in, read_choice, squeeze
+from mmcurate.verify.choice import read_choice, squeeze
 from mmcurate.verify.expression import TooLarge
 from mmcurate.verify.extract import SEVERAL, Extracted, cut_off, extract
+from mmcurate.verify.gold import Gold, read_gold
 from mmcurate.verify.latex import Unreadable
-from mmcurate.verify.math import equal_math, is_all_reals
-from mmcurate.verify.number import Number, equal_numbers, is_simplified, parse_number, parse_range
+from mmcurate.verify.math import equal_math, is_all_reals, same_math
+from mmcurate.verify.number import equal_numbers, is_simplified, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.prose import (
     RETRACTS,
@@ -28,12 +29,10 @@ from mmcurate.verify.prose import (
     closing_number,
     closing_time,
     has_prose,
-    sentences,
     stated,
-    without_politeness,
 )
 from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, word_list, words, yes_no
-from mmcurate.verify.when import When, parse_when, same_when
+from mmcurate.verify.when import parse_when, same_when
 from mmcurate.workers import WorkerPool
 
 TIMEOUT_S = 3.0
@@ -69,7 +68,7 @@ def _decide(
     finish_reason: str | None,
     policy: Policy,
 ) -> Grade:
-    known = _gold(gold, options, question)
+    known = read_gold(gold, options, question)
     if finish_reason == "length" and cut_off(response):
         return Grade(Verdict.NO_ANSWER, None, "none", "the response was cut off before its answer")
     found = extract(response)
@@ -94,158 +93,6 @@ _decided_before = functools.lru_cache(8192)(_decide)
 """The same short answer to the same question comes again and again."""
 
 
-class Gold:
-    """A known answer, read once for all the responses that are compared with it.
-
-    Attributes:
-        text: the answer, without a solution around it.
-        named: the indexes of the options that it names; empty where it isn't multiple choice.
-        options: the options' texts; empty where only letters are known.
-        num_letters: how many letters count.
-        in_order: whether the order of several parts matters.
-    """
-
-    def __init__(self, gold: str, options: Sequence[str], question: str | None) -> None:
-        self.text = _without_solution(gold.strip())
-        self.named: tuple[int, ...] = ()
-        self.options, self.num_letters = tuple(options), len(options)
-        self.label_text = ""
-        asks = question or ""
-        self.in_order = bool(_ORDERED.search(asks[-600:]))
-        if not self.text:
-            return
-        if not options and asks:
-            found = options_in(asks)
-            if letters_of(self.text, 10) or gold_options(self.text, found):
-                self.options, self.num_letters = tuple(found), len(found)
-        if self.options:
-            self.named = gold_options(self.text, self.options) or option_of(self.text, self.options, _same_math)
-            if self.named or options:
-                return
-        bare = unwrap(normal(self.text))
-        with_text = _LETTER_AND_TEXT.match(bare)
-        if with_text:  # "(B) dog", and no options are known
-            self.named, self.num_letters = letters_of(with_text[1] or with_text[2], 10), 10
-            self.label_text = with_text[3]
-            return
-        sorted_letters = re.fullmatch(r"(?!.$)A?B?C?D?E?F?G?H?", bare)
-        if (
-            re.fullmatch(r"\(?[A-J]\)?\.?", bare)
-            or sorted_letters
-            or (re.fullmatch(r"[A-H](?:\s*[,、]\s*[A-H])+", bare) and not self.in_order)
-        ):
-            self.named, self.options, self.num_letters = letters_of(bare, 10), (), 10
-
-    @functools.cached_property
-    def number(self) -> Number | None:
-        return parse_number(self.text)
-
-    @functools.cached_property
-    def when(self) -> When | None:
-        return parse_when(self.text)
-
-    @functools.cached_property
-    def words(self) -> str:
-        return words(self.text)
-
-    @functools.cached_property
-    def is_words(self) -> bool:
-        return is_words(self.text)
-
-    def closing(self, response: str) -> Extracted | None:
-        """Returns what a response without any marked answer says at its end."""
-        body = response[-4000:].split("</think>")[-1]
-        if "<think>" in response and "</think>" not in response:
-            return None
-        body = without_politeness(re.sub(r"</s>|<\|\w+\|>", "", body).strip())
-        if not body:
-            return None
-        if self.named:
-            closing = closing_choice(body, self.options, self.num_letters)
-            return Extracted(closing, "closing sentence") if closing else None
-        last = sentences(body)
-        if self.number is not None:
-            for sentence in reversed(last[-3:]):
-                number = closing_number(sentence)
-                if number:
-                    return Extracted(number, "closing sentence")
-                if re.search(r"\d", sentence):
-                    break
-            bold = _BOLD.findall(body)  # the only thing that it stresses: "is highest in **week 3**"
-            number = closing_number(bold[0]) if len(bold) == 1 else None
-            return Extracted(number, "bold") if number else None
-        if self.when is not None:
-            said = closing_time(last[-1]) if last else None
-            return Extracted(said, "closing sentence") if said else None
-        if not last:
-            return None
-        if yes_no(self.text) is not None:
-            for sentence in (last[-1], sentences(body[:400])[0]):
-                said = _SO.sub("", sentence)
-                if yes_no(said) is not None:
-                    return Extracted(said, "closing sentence")
-            return None
-        if self.is_words:
-            first, _, rest = body.partition("\n")
-            if rest.startswith("\n") and len(first) <= 60 and not first.endswith(":"):
-                return Extracted(first.strip(), "first line")
-            items = _list_items(body)
-            if items and len(word_list(self.text)) > 1:
-                return Extracted(", ".join(items), "closing list")
-            return Extracted(last[-1], "closing sentence") if len(last[-1]) <= 300 else None
-        said = stated(last[-1])
-        return Extracted(said, "closing sentence") if said and not has_prose(said) else None
-
-
-_SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
-_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(.+?)\s*$")
-
-
-def _list_items(body: str) -> list[str]:
-    """Returns the items of the list that a response ends with."""
-    items: list[str] = []
-    for line in reversed(body.splitlines()):
-        match = _ITEM.match(line)
-        if not match:
-            break
-        items.insert(0, match[1].strip("*. "))
-    return items if len(items) > 1 else []
-
-
-_LETTER_AND_TEXT = re.compile(r"^(?:\(([A-J])\)\s*|([A-D])[.):：]\s+)(\w.{0,200})$", re.S)
-_ORDERED = re.compile(
-    r"\b(?:in (?:the )?(?:correct |right |ascending |descending |increasing |decreasing |chronological )?order|sort|rank|arrange|sequence"
-    r"|respectively"
-    r"|from (?:the )?(?:least|greatest|smallest"
-    r"|largest|lowest|highest|shortest|longest|left|top|bottom|first|oldest|youngest)\b.{0,40}\bto)\b|顺序|依次|排列|分别|\(1\).+\(2\)|_{2,}.+_{2,}"
-    r"|\bfirst\b.+\bsecond\b|how many .+ how many|which .+ (?:in|and) which|[?？].+[?？]",
-    re.I | re.S,
-)
-
-
-@functools.lru_cache(1024)
-def _gold(gold: str, options: tuple[str, ...], question: str | None) -> Gold:
-    return Gold(gold, options, question)
-
-
-def _without_solution(gold: str) -> str:
-    """Returns the answer of a gold that is a whole solution: what it boxes, or what stands after "####"."""
-    if "####" in gold:
-        return gold.rsplit("####", 1)[1].strip()
-    if "\\boxed" in gold or "<answer>" in gold or (len(gold) > 150 and re.search(r"[.!?]\s", gold)):
-        found = extract(gold)
-        if found:
-            return found.text
-    return gold
-
-
-def _same_math(a: str, b: str) -> bool:
-    try:
-        return equal_math(a, b, DEFAULT) is True
-    except (Unreadable, TooLarge):
-        return False
-
-
 _OBJECT = re.compile(
     r"^(?:the\s+)?(?:point|vertex|segment|line|side|angle|triangle|arc|ray|vector|edge|blood type|type|group|vitamin|class|grade|section"
     r"|region|team|store|bar|ball|box"
@@ -257,12 +104,12 @@ _OBJECT = re.compile(
 
 def _letters_only(said: str, gold: str) -> bool:
     """Whether two name the same segment or the like: "\\overline{AB}" and "AB"."""
-    return len(gold) > 1 and len(said) < 40 and _same_math(said, gold)
+    return len(gold) > 1 and len(said) < 40 and same_math(said, gold)
 
 
 def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
     text, place = found.text, found.place
-    read = read_choice(text, gold.options, gold.num_letters, _same_math)
+    read = read_choice(text, gold.options, gold.num_letters, same_math)
     want = ", ".join(LETTERS[i] for i in gold.named)
     if read is None:
         bare = unwrap(_OBJECT.sub("", unwrap(text)))
@@ -292,11 +139,7 @@ _BECAUSE = re.compile(
 
 def _grade_value(found: Extracted, known: Gold, math_verify: MathVerify, policy: Policy) -> Grade:
     text, place, gold = found.text, found.place, known.text
-    if (
-        known.options
-        and (read := read_choice(text, known.options, known.num_letters, _same_math))
-        and len(read[0]) == 1
-    ):
+    if known.options and (read := read_choice(text, known.options, known.num_letters, same_math)) and len(read[0]) == 1:
         text = option_text(known.options[read[0][0]], read[0][0])
     if place in ("phrase", "answer tag") and not same_words(text, gold):  # "2, as there are two stores"
         cut = _BECAUSE.split(text)[0]
@@ -476,7 +319,6 @@ _REFUSES = re.compile(
     r"|\b(?:i don't know|i do not know|unknown|unanswerable)\b|无法|不能确定|不知道",
     re.I,
 )
-_BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*")
 
 
 _COMMA = re.compile(r"-?(?:0[.,]\d+|\d+[.,]\d{2}|\d{4,}[.,]\d{1,2}|\d+[.,]\d{4,})")

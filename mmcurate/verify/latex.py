@@ -37,7 +37,6 @@ _FUNCTIONS = frozenset(
     )
 )
 _ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "arctg": "arctan"}
-_ALIASES |= {"operatorname{sgn}": "sgn", "argmax": "max"}
 GREEK = frozenset(
     re.findall(
         r"\w+",

@@ -21,7 +21,7 @@ from mmcurate.verify.expression import (
 )
 from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, read
 from mmcurate.verify.number import NO_UNIT, rounds_to
-from mmcurate.verify.policy import Policy
+from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.units import same_unit
 
@@ -59,6 +59,14 @@ def equal_math(answer: str, gold: str, policy: Policy, *, ordered: bool = False)
         if result:
             return True
     return result
+
+
+def same_math(a: str, b: str) -> bool:
+    """Whether two texts are plainly the same mathematics."""
+    try:
+        return equal_math(a, b, DEFAULT) is True
+    except (Unreadable, TooLarge):
+        return False
 
 
 @remembered

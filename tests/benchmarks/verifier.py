@@ -19,14 +19,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mmcurate.schema import Verdict
-from mmcurate.verify import choice, expression, latex, math, number, text, units
+from mmcurate.verify import choice, expression, gold, latex, math, number, text, units
 from mmcurate.verify.math_verify import math_verify
 
 cascade = importlib.import_module("mmcurate.verify.grade")  # its name is also the function's
 ROUNDS = 3
 Pair = tuple[str, str, list[str], str | None, bool]
 CACHED = [
-    cascade._gold, cascade._decided_before, latex._read, number._parse, number._unit, units.parse_unit, text.unwrap, text.words,
+    gold.read_gold, cascade._decided_before, latex._read, number._parse, number._unit, units.parse_unit, text.unwrap, text.words,
     choice.squeeze, choice._texts, math.clean,
 ]  # fmt: skip
 
