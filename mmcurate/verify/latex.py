@@ -1066,3 +1066,10 @@ def _flat(node: Node) -> list[Node]:
     if node[0] == "*":
         return [leaf for part in node[1] for leaf in _flat(part)]
     return [node]
+
+
+def bare(node: Node) -> Node:
+    """Returns a tree without the brackets around it."""
+    while node[0] == "group":
+        node = node[1]
+    return node

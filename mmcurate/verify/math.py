@@ -19,13 +19,22 @@ from mmcurate.verify.expression import (
     surely_large,
     symbols,
 )
-from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, read
+from mmcurate.verify.intervals import (
+    FLIPPED,
+    NotASet,
+    infinity,
+    is_interval,
+    is_line,
+    pieces_of,
+    sign_free,
+    sorted_pieces,
+)
+from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, bare, read
 from mmcurate.verify.number import NO_UNIT, rounds_to
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.units import same_unit
 
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~", "==": "=="}
 _MAX_ITEMS = 60
 _NUM_POINTS = 3
 Answer = bool | None
@@ -107,7 +116,7 @@ class _Comparison:
         self.steps += 1
         if self.steps > 2000:
             return None
-        a, g = _bare(a), _bare(g)
+        a, g = bare(a), bare(g)
         if a == g:
             return True
         if g[0] == "rel" or a[0] == "rel":
@@ -124,7 +133,7 @@ class _Comparison:
             return self.sets(a, g)
         if "matrix" in kinds or _has_matrix(a) or _has_matrix(g):
             return self.matrices(a, g)
-        if _is_interval(a) or _is_interval(g) or _is_line(a) or _is_line(g):
+        if is_interval(a) or is_interval(g) or is_line(a) or is_line(g):
             if a[0] == g[0] == "tuple" and len(a[2]) == len(g[2]):
                 return a[1] == g[1] and a[3] == g[3] and self.in_order(a[2], g[2])
             return self.sets(a, g) if kinds != ("tuple", "tuple") else False
@@ -203,8 +212,8 @@ class _Comparison:
         return None if _reshapable(a) or _reshapable(g) else False
 
     def inequalities(self, a: Node, g: Node) -> Answer:
-        if a[2] != g[2] and len(a[2]) == len(g[2]) and all(s in _FLIPPED for s in a[2]):
-            a = ("rel", a[1][::-1], tuple(_FLIPPED[s] for s in a[2][::-1]))
+        if a[2] != g[2] and len(a[2]) == len(g[2]) and all(s in FLIPPED for s in a[2]):
+            a = ("rel", a[1][::-1], tuple(FLIPPED[s] for s in a[2][::-1]))
         if a[2] != g[2]:
             return False if len(a[2]) == len(g[2]) else None
         if self.in_order(a[1], g[1]):
@@ -247,9 +256,9 @@ class _Comparison:
     def sets(self, a: Node, g: Node, otherwise: Answer = None) -> Answer:
         """Compares as unions of intervals and points."""
         try:
-            ours, theirs = _pieces(a), _pieces(g)
-            one, two = (_sorted(part[1]) if part else [] for part in (ours, theirs))
-        except _NotASet:
+            ours, theirs = pieces_of(a), pieces_of(g)
+            one, two = (sorted_pieces(part[1]) if part else [] for part in (ours, theirs))
+        except NotASet:
             return otherwise
         if ours is None or theirs is None:
             if a[0] == g[0] and a[0] in ("cup", "cap", "minus"):
@@ -409,8 +418,8 @@ class _Comparison:
         return self.expressions(a, g)
 
     def expressions(self, a: Node, g: Node) -> Answer:
-        if "infty" in (_sign_free(a), _sign_free(g)):
-            return _infinity(a) == _infinity(g)
+        if "infty" in (sign_free(a), sign_free(g)):
+            return infinity(a) == infinity(g)
         names = symbols(a) | symbols(g)
         whole = bounds(a) | bounds(g)
         agreed = 0
@@ -496,19 +505,13 @@ class _Comparison:
     def close(self, a: Node, g: Node) -> bool:
         """Whether "≈" between two is honest: within 1 %."""
         try:
-            x, y = complex(evaluate(_bare(a), {})), complex(evaluate(_bare(g), {}))
+            x, y = complex(evaluate(bare(a), {})), complex(evaluate(bare(g), {}))
         except (Undefined, OverflowError):
             return False
         return abs(x - y) <= 0.01 * abs(x)
 
 
 # -- helpers
-
-
-def _bare(node: Node) -> Node:
-    while node[0] == "group":
-        node = node[1]
-    return node
 
 
 def _near(x: Any, y: Any) -> bool:
@@ -522,9 +525,9 @@ def _near(x: Any, y: Any) -> bool:
 
 
 def _items(node: Node) -> tuple[Node, ...]:
-    node = _bare(node)
+    node = bare(node)
     if node[0] in ("list", "set"):
-        items = tuple(i for item in node[1] for i in (_items(item) if _bare(item)[0] in ("list", "set") else (item,)))
+        items = tuple(i for item in node[1] for i in (_items(item) if bare(item)[0] in ("list", "set") else (item,)))
         return items
     return node[2] if node[0] == "tuple" else (node,)
 
@@ -578,7 +581,7 @@ def _mapped(node: Node, change: Any) -> Node:
 
 def _expanded(node: Node) -> Node:
     """Returns a tree in which "1 ± x" stands as two."""
-    node = _bare(node)
+    node = bare(node)
     if node[0] in ("list", "set"):
         return (node[0], tuple(i for item in node[1] for i in (_items(_expanded(item)) if _has_pm(item) else (item,))))
     if node[0] == "rel" and _has_pm(node):
@@ -601,7 +604,7 @@ def _distinct(comparison: _Comparison, items: Sequence[Node]) -> int:
 
 def _is_name(node: Node) -> bool:
     """Whether a left-hand side only names what is sought: x, f(x), |AB|, S_1:S_2, AB/CD, (x, y)."""
-    node = _bare(node)
+    node = bare(node)
     if node[0] in ("sym", "text"):
         return node[1] != "?" if node[0] == "sym" else True
     if node[0] == "call":
@@ -610,7 +613,7 @@ def _is_name(node: Node) -> bool:
         return _is_name(node[2] if node[0] == "fn" else node[1])
     if node[0] in ("tuple", "list", "ratio", "*"):
         parts = node[2] if node[0] == "tuple" else node[1]
-        return all(_is_name(p) and _bare(p)[0] != "num" for p in parts) and (
+        return all(_is_name(p) and bare(p)[0] != "num" for p in parts) and (
             node[0] != "*" or (len(symbols(node)) < 4 and _letters(node))
         )
     if node[0] == "/":
@@ -683,7 +686,7 @@ def _renamed(named: tuple[Node, Node, Node | None], other: tuple[Node, Node, Nod
 
 
 def _difference(sides: Sequence[Node]) -> Node:
-    return ("+", (_bare(sides[0]), ("neg", _bare(sides[1]))))
+    return ("+", (bare(sides[0]), ("neg", bare(sides[1]))))
 
 
 def _reshapable(node: Node) -> bool:
@@ -700,7 +703,7 @@ def _values(items: Sequence[Node]) -> tuple[Node, ...]:
     out: list[Node] = []
     for item in items:
         named = _assignment(item)
-        if named and _bare(named[1])[0] in ("list", "set"):
+        if named and bare(named[1])[0] in ("list", "set"):
             out.extend(_items(named[1]))
         else:
             out.append(named[1] if named else item)
@@ -709,7 +712,7 @@ def _values(items: Sequence[Node]) -> tuple[Node, ...]:
 
 def _matrix(node: Node) -> tuple[tuple[Node, ...], ...] | None:
     """Returns the cells of a matrix, or of a sum or product of matrices."""
-    node = _bare(node)
+    node = bare(node)
     if node[0] == "matrix":
         return node[1]
     if node[0] == "neg":
@@ -749,30 +752,6 @@ def _words_matter(unit: str) -> bool:
     )
 
 
-def _sign_free(node: Node) -> str:
-    while node[0] == "neg" or (node[0] == "+" and len(node[1]) == 1):
-        node = node[1] if node[0] == "neg" else node[1][0]
-    return node[1] if node[0] == "sym" else ""
-
-
-def _infinity(node: Node) -> int:
-    sign = 1
-    while node[0] == "neg":
-        node, sign = node[1], -sign
-    return sign if node == ("sym", "infty") else 0
-
-
-def _is_interval(node: Node) -> bool:
-    if node[0] != "tuple" or len(node[2]) != 2:
-        return False
-    return node[1] == "[" or node[3] == "]" or any(_sign_free(i) == "infty" for i in node[2])
-
-
-def _is_line(node: Node) -> bool:
-    """Whether a tree is the set of all real numbers."""
-    return node == ("text", "set R")
-
-
 def _is_simplified(node: Node) -> bool:
     """Whether each fraction of integers is in lowest terms."""
     if node[0] == "/" and node[1][0] == node[2][0] == "num":
@@ -780,109 +759,3 @@ def _is_simplified(node: Node) -> bool:
         if (value.numerator, value.denominator) != (node[1][1], node[2][1]) or value.denominator == 1:
             return False
     return all(_is_simplified(child) for child in children(node))
-
-
-class _NotASet(Exception):
-    pass
-
-
-_Piece = tuple[bool, Node, Node, bool]
-_INFINITY: Node = ("sym", "infty")
-
-
-def _pieces(node: Node) -> tuple[str | None, list[_Piece]] | None:
-    """Returns the variable, and the intervals and points of a set of numbers; None where it is none."""
-    node = _bare(node)
-    if node[0] == "builder":
-        return _pieces(node[1])
-    if _is_line(node):
-        return None, [(False, ("neg", _INFINITY), _INFINITY, False)]
-    if node[0] == "set":
-        return None, [(True, i, i, True) for i in node[1]]
-    if node[0] == "tuple":
-        if len(node[2]) != 2:
-            return None
-        return None, [(node[1] == "[", node[2][0], node[2][1], node[3] == "]")]
-    if node[0] == "cup":
-        one, two = _pieces(node[1]), _pieces(node[2])
-        return None if one is None or two is None else (one[0] or two[0], one[1] + two[1])
-    if node[0] == "list":
-        parts = [_pieces(i) for i in node[1]]
-        if any(p is None for p in parts) or not all(_bare(i)[0] == "rel" for i in node[1]):
-            return None
-        pieces = [piece for p in parts if p for piece in p[1]]
-        names = {p[0] for p in parts if p}
-        if len(names) != 1:
-            return None
-        joined = node[2] if len(node) > 2 else ""
-        if joined == "or":
-            return names.pop(), pieces
-        return names.pop(), _intersected(pieces)
-    if node[0] != "rel":
-        return None
-    sides, signs = node[1], node[2]
-    if signs == ("in",):
-        inner = _pieces(sides[1])
-        return None if inner is None else (str(sides[0]), inner[1])
-    if len(sides) == 2 and signs[0] in ("<", ">", "<=", ">=", "!="):
-        left, right = sides
-        sign = signs[0]
-        if symbols(left) == frozenset() and _is_variable(right):
-            left, right, sign = right, left, _FLIPPED[sign]
-        if not _is_variable(left):
-            return None
-        name = str(left)
-        if left[0] == "abs" and sign in ("<", "<="):
-            return str(left[1]), [(sign == "<=", ("neg", right), right, sign == "<=")]
-        if sign == "!=":
-            return name, [(False, ("neg", _INFINITY), right, False), (False, right, _INFINITY, False)]
-        if sign in ("<", "<="):
-            return name, [(False, ("neg", _INFINITY), right, sign == "<=")]
-        return name, [(sign == ">=", right, _INFINITY, False)]
-    if len(sides) == 3 and set(signs) <= {"<", "<="} and _is_variable(sides[1]):
-        return _variable(sides[1]), _absolute(sides[1], [(signs[0] == "<=", sides[0], sides[2], signs[1] == "<=")])
-    if len(sides) == 3 and set(signs) <= {">", ">="} and _is_variable(sides[1]):
-        return _variable(sides[1]), _absolute(sides[1], [(signs[1] == ">=", sides[2], sides[0], signs[0] == ">=")])
-    return None
-
-
-def _is_variable(node: Node) -> bool:
-    return node[0] in ("sym", "call") or (node[0] == "abs" and node[1][0] == "sym")
-
-
-def _variable(node: Node) -> str:
-    return str(node[1] if node[0] == "abs" else node)
-
-
-def _absolute(variable: Node, pieces: list[_Piece]) -> list[_Piece]:
-    if variable[0] != "abs":
-        return pieces
-    return [*((h, ("neg", high), ("neg", low), c) for c, low, high, h in pieces), *pieces]
-
-
-def _value_or_infinity(node: Node) -> float:
-    sign = _infinity(node)
-    if sign:
-        return sign * float("inf")
-    try:
-        return float(complex(evaluate(node, {})).real)
-    except (Undefined, OverflowError):
-        raise _NotASet from None
-
-
-def _intersected(pieces: list[_Piece]) -> list[_Piece]:
-    """Returns one interval for "x > 1 and x < 5", and both for "x < 1 or x > 5"."""
-    if len(pieces) != 2:
-        return pieces
-    (c1, low1, high1, d1), (c2, low2, high2, d2) = pieces
-    if _infinity(low1) and _infinity(high2) and not _infinity(high1):
-        (c1, low1, high1, d1), (c2, low2, high2, d2) = (c2, low2, high2, d2), (c1, low1, high1, d1)
-    if _infinity(high1) and _infinity(low2):
-        return [(c1, low1, high2, d2)] if _value_or_infinity(low1) < _value_or_infinity(high2) else pieces
-    return pieces
-
-
-def _sorted(pieces: list[_Piece]) -> list[_Piece]:
-    if len(pieces) < 2:
-        return pieces
-    return sorted(pieces, key=lambda p: (_value_or_infinity(p[1]), _value_or_infinity(p[2])))
