@@ -34,7 +34,8 @@ _ONLY_LETTERS = re.compile(
 _DENIED = re.compile(
     r"^\W*(?:选?项)?(?:(?:is|was|are|seems|looks|would be|can be|must be|could be|does|do|should be|has been|can|是)\s*)?(?:definitely "
     r"|clearly |surely |also )?"
-    r"(?:not\b|no\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out|contradicts|cannot be|can't be|isn't|doesn't|错|不)",
+    r"(?:not\b|no\b|incorrect|wrong|false\b|impossible|eliminated|excluded|ruled out"
+    r"|(?:be )?(?:eliminated|excluded|ruled out)|too (?:small|large|big|short|long|high|low)|the least|contradicts|cannot be|can't be|isn't|doesn't|错|不)",
     re.I,
 )
 """What behind a letter says that it isn't the answer."""
@@ -43,7 +44,7 @@ _OTHERWISE = re.compile(
 )
 _EXPLAINS = re.compile(r"\b(?:because|since|as|due to|given that|where|which|not|rather than)\b|[.。;；]\s|\n|因为")
 _NOT_OTHERS = re.compile(
-    r",?\s*\b(?:and )?(?:not|rather than|instead of)\s+[(]?[A-Z][)]?(?:\s*(?:or|nor|and|,)\s*[(]?[A-Z][)]?)*(?![\w'])"
+    r",?\s*\b(?:and )?(?:not|rather than|instead of)\s+(?:[Oo]ption\s+)?[(]?[A-Z][)]?(?:\s*(?:or|nor|and|,)\s*[(]?[A-Z][)]?)*(?![\w'])"
 )
 _LISTED = re.compile(r"(?:^|[\s,;(（。])[(（]?([A-Z])\s*[.):：）]\s*(?=\S)")
 _MENTION = re.compile(
@@ -66,6 +67,7 @@ _NOT_YET = re.compile(
     r"|line|circle|angle|vertex)\b|错",
     re.I,
 )
+_SEVERAL_LETTERS = re.compile(r"^((?:[(]?[A-Z][)]?\s*(?:,\s*and|,|、|and|&|和|与)\s*)+[(]?[A-Z][)]?)\s+(.*)$", re.S)
 _CHINESE_LETTERS = re.compile(r"((?:[A-Z]\s*[、,，和]?\s*)+)(?:选?项)?(?:都|均|是)?(正确|错误|不正确|不对|对)")
 _EMBEDDED = re.compile(r"(?<![^\s。；;])[(（]?([A-Z])\s*[.．、:：)）]\s*")
 _BOLD_LETTER = re.compile(
@@ -211,6 +213,12 @@ def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMa
     ):
         return None
     index = letters.index(letter)
+    several = _SEVERAL_LETTERS.match(text)
+    if several and _DENIED.match(several[2]):  # "A, C and D are wrong, leaving B"
+        left = re.search(r"(?:leav(?:es|ing)|so|is)\s*[(]?([A-Z])[)]?\W*$", several[2])
+        return ((letters.index(left[1]),), "letter") if left and left[1] in letters else ((), "denied")
+    if letter == "I" and re.match(r"I\s*[,(]\s*[a-z]", text):
+        return None
     rest = _NOT_OTHERS.sub("", _LATEX_SPACE.sub("", rest.strip()))
     if not rest.strip(" .,;。"):
         return (index,), "letter"
@@ -235,7 +243,7 @@ def _labelled(text: str, texts: Sequence[str], letters: str, equal_math: EqualMa
         said = _EXPLAINS.split(rest)[0].strip("()（）., ")
         also = _by_text(said, texts) if said else None
         named = {also} if also is not None else set(_by_value(said, texts, equal_math)) if said else set()
-        number = closing_number(rest) if not named else None
+        number = closing_number(said) if not named and said else None
         named |= set(_by_value(number, texts, None)) if number else set()
         if named - {index}:
             return tuple(sorted({index, *named})), "letter and another option's text"
@@ -264,6 +272,7 @@ def _named(sentence: str, texts: Sequence[str], letters: str) -> Reading | None:
         return tuple(i for i, t in enumerate(texts) if yes_no(t) is agrees)[:1], "option text"
     if any(_PICTORIAL.match(t) for t in texts) and (mentioned := _mentioned(sentence, texts)) is not None:
         return (mentioned,), "option text"
+    sentence = _NOT_OTHERS.sub("", sentence)
     if not UNSURE.search(sentence) and not _NOT_YET.search(sentence):
         found = [next(c for c in m.groups() if c) for m in _MENTION.finditer(sentence)]
         if _pictorial(texts):
@@ -295,16 +304,23 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     if not parts:
         return ""
     lines = [_LABEL.match(re.sub(r"[*_]", "", line).strip()) for line in body.splitlines() if len(line) < 160]
-    labelled = [m[1] or m[2] for m in lines if m and (m[1] or m[2]) in letters]
+    labelled = [
+        m[1] or m[2]
+        for m in lines
+        if m
+        and (m[1] or m[2]) in letters
+        and (not m[3].strip(" .*") or _core(m[3]) == _core(texts[letters.index(m[1] or m[2])] if texts else ""))
+    ]
+    listed = [m for m in lines if m and (m[1] or m[2]) in letters]
     last = re.sub(r"\*\*|`", "", parts[-1])
     item = re.match(r"(?:\d+[.)]|[-*•])\s", last)  # an item of a list of several names nothing
-    if not item and len(labelled) < 2:
+    if not item and (len(listed) < 2 or not _LABEL.match(last)):
         named = _named(last, texts, letters) or (
             (only, "letter") if (only := _only_letters(_SO.sub("", last), letters)) else None
         )
         if named and len(named[0]) == 1:
             return LETTERS[named[0][0]]
-    if len(labelled) == 1:
+    if len(labelled) == 1 and len(listed) == 1:
         return labelled[0]
     if texts and all(yes_no(o) is not None for o in texts):
         for sentence in (parts[-1], sentences(body[:400])[0]):

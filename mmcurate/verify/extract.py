@@ -33,7 +33,9 @@ _IS_ANSWER = re.compile(
     r"|desired)\s+)*(?:answer|choice|option|result)\b",
     re.I,
 )
-_END = re.compile(r"\n|【|(?<=[^\s.])[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|")
+_END = re.compile(
+    r"\n|【|(?<=[^\s.])(?<!approx)(?<!i\.e)(?<!e\.g)[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|"
+)
 _NO_ANSWER = re.compile(
     r"(?:consistent with|supported by|rounded to|given (?:above|by)|not|that|as follows|in|the following|unclear|unknown|based|because"
     r"|obtained|given by|found|also|therefore|wrong)\b"
@@ -44,6 +46,8 @@ _BETWEEN = re.compile(r"(?:\b(?:and|or|quad)\b|[,;&+、，；]|和|或|与|\+)",
 
 _SPECIAL = re.compile(r"<\|(?:im_start|im_end|eot_id|end|endoftext|end_of_text)\|>|</s>")
 _CLOSED_THINK = re.compile(r"<think>(?:(?!<think>).)*?</think>", re.S | re.I)
+_FENCE = re.compile(r"^\s*```\w*\s*$", re.M)
+_NOTE = re.compile(r"\n+(?:-{3,}\s*\n+)?\**(?:Note|Remark)s?\s*:?\**\s*:?.*\Z", re.S)
 _THINK, _THINK_END = re.compile(r"<think>", re.I), re.compile(r"</think>", re.I)
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _MAX_PHRASES = 20_000
@@ -102,7 +106,7 @@ def extract(response: str) -> Extracted | None:
         if said is None and len(inside) > 200 and (found := _unmarked(inside)):
             return Extracted(found.text, "answer tag")
         return Extracted((said[1] if said else inside) or inside, "answer tag")
-    body = _TAGS.sub("", body).strip()
+    body = _before_next_example(_TAGS.sub("", body).strip())
     if not body:
         return None
     boxes, phrase = _boxes(body), _last_phrase(body)
@@ -145,6 +149,20 @@ def _hedges(body: str, tagged: list[re.Match[str]]) -> bool:
 _CORRECTS = re.compile(r"\b(?:wait|mistake|forgot|wrong|correct|actually|sorry|again|instead|no,)\b", re.I)
 
 
+_NEXT = re.compile(
+    r"\n\s*(?:\*\*|#+ ?)?(?:Question|Q|Problem|Human|User|Instruction)(?:\s*\d+)?\s*(?:\*\*)?\s*[:：]", re.I
+)
+
+
+def _before_next_example(body: str) -> str:
+    """Returns a response without the further questions that a base model asks itself, once it has answered the first."""
+    for match in _NEXT.finditer(body):
+        first = body[: match.start()]
+        if first.strip() and (_boxes(first) or _last_phrase(first)):
+            return first
+    return body
+
+
 def _is_short(text: str) -> bool:
     """Whether a text is an answer alone."""
     return 0 < len(text) <= 60 and "\n" not in text and len(_WORD.findall(text)) <= 7
@@ -152,6 +170,7 @@ def _is_short(text: str) -> bool:
 
 def _unmarked(body: str) -> Extracted | None:
     """Returns the answer of a response that marks none: the whole of a short one, or what its last sentence comes to."""
+    body = _NOTE.sub("", _FENCE.sub("\n", body)).strip()
     if not body:
         return None
     if _is_short(body):
@@ -306,6 +325,8 @@ def _sentence_end(text: str) -> int:
         before = text[: match.start()]
         if before.count("{") > before.count("}"):
             continue
+        if match[0] in ";；" and re.match(r"\s*[-$\d\\(]", text[match.end() :]):
+            continue  # "5; 6"
         if match[0] != "\n" and before.count("$") % 2 and text[match.end() : match.end() + 1] != "$":
             continue
         if (

@@ -23,11 +23,15 @@ from typing import Any
 
 Node = tuple[Any, ...]
 MAX_CHARS = 2000
-_MAX_DEPTH = 40
+_MAX_DEPTH = 90
 
 
 class Unreadable(ValueError):
     """A text isn't mathematics that this reader knows."""
+
+
+class TooDeep(Unreadable):
+    """A text is too long, or nested too deeply, for anyone to read in a short time."""
 
 
 _FUNCTIONS = frozenset(
@@ -105,7 +109,7 @@ def read(text: str, *, commas: bool = True) -> Node:
         Unreadable: it isn't mathematics, or is too long or too deep.
     """
     if len(text) > MAX_CHARS:
-        raise Unreadable(f"it has {len(text):,} characters")
+        raise TooDeep(f"it has {len(text):,} characters")
     return _read(text, commas)
 
 
@@ -118,7 +122,7 @@ def _read(text: str, commas: bool) -> Node:
     try:
         node = reader.answer()
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise TooDeep("it is nested too deeply") from None
     if reader.i < len(tokens):
         raise Unreadable(f"{reader.peek()[1]!r} was not expected")
     return node
@@ -134,7 +138,7 @@ def _tokens(text: str, commas: bool) -> list[Token]:
         kept.append(match[1])
         return f" \x01{len(kept) - 1}\x02 "
 
-    text = re.sub(r"[\x01-\x03]", "", text)
+    text = re.sub(r"[\x01-\x03]", "", text).replace("+/-", "±")
     if "\\begin" in text:
         text = re.sub(r"\\\\(?:\[\s*-?[\d.]+\s*(?:pt|em|ex|mm)\s*\])?", " \x03 ", text)
     else:  # a doubled backslash is a command that was escaped once too often
@@ -369,7 +373,7 @@ class _Reader:
         """Reads items up to a closing bracket or the end. ";" separates groups where both it and "," stand."""
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            raise Unreadable("it is nested too deeply")
+            raise TooDeep("it is nested too deeply")
         groups: list[list[Node]] = [[]]
         semicolons = False
         joined: set[str] = set()
@@ -488,7 +492,7 @@ class _Reader:
             token = self.peek()
             if token == ("op", "*"):
                 self.i += 1
-                node = ("*", (node, self.signed()))
+                node = _product(node, self.signed())
             elif token == ("op", "/"):
                 self.i += 1
                 divisor = self.signed()
@@ -504,7 +508,7 @@ class _Reader:
                 if _is_mixed(node, factor, self.tokens[self.i - 1]):
                     node = ("+", (node, factor))
                 else:
-                    node = ("*", (node, factor))
+                    node = _product(node, factor)
             else:
                 return node
 
@@ -585,7 +589,13 @@ class _Reader:
                 exponent = self.argument()
                 if exponent[0] == "sym" and exponent[1] in ("...",):
                     raise Unreadable("an exponent")
-                node = ("^", node, exponent)
+                of = re.fullmatch(r"C_(\d+)", node[1]) if node[0] == "sym" else None
+                if of and exponent[0] == "num" and 0 <= exponent[1] <= int(of[1]):
+                    node = ("binom", _number(of[1]), exponent)  # as it is written in Chinese schools
+                elif node[0] == "sym" and node[1] in "fghFG" and exponent[0] == "neg" and self.peek() == ("open", "("):
+                    node = ("call", node[1] + "^-1", self.group())
+                else:
+                    node = ("^", node, exponent)
             elif token == ("command", "\\degree"):
                 self.i += 1
                 node = ("deg", node)
@@ -640,7 +650,7 @@ class _Reader:
     def atom(self) -> Node:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            raise Unreadable("it is nested too deeply")
+            raise TooDeep("it is nested too deeply")
         node = self._atom()
         self.depth -= 1
         return node
@@ -851,6 +861,10 @@ class _Reader:
             self.need(("close", "\\}"))
             self.bars = bars
             return ("builder", condition)
+        if opening == "\\{" and inside[0] == "rel" and inside[1][0][0] == "ratio":  # {x: x > 2}
+            self.need(("close", "\\}"))
+            self.bars = bars
+            return ("builder", ("rel", (inside[1][0][1][-1], *inside[1][1:]), inside[2]))
         if opening == "\\{" and inside[0] == "ratio" and len(inside[1]) == 2:
             self.need(("close", "\\}"))
             self.bars = bars
@@ -1029,6 +1043,10 @@ class _Reader:
                 raise Unreadable("a name that isn't closed")
             name += value
         return name
+
+
+def _product(a: Node, b: Node) -> Node:
+    return ("*", (*a[1], b)) if a[0] == "*" else ("*", (a, b))
 
 
 def _number(digits: str) -> Node:

@@ -29,13 +29,14 @@ from mmcurate.verify.intervals import (
     sign_free,
     sorted_pieces,
 )
-from mmcurate.verify.latex import MAX_CHARS, Node, Unreadable, bare, read
+from mmcurate.verify.latex import MAX_CHARS, Node, TooDeep, Unreadable, bare, read
 from mmcurate.verify.number import NO_UNIT, rounds_to
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.units import same_unit
 
 _MAX_ITEMS = 60
+_MAX_STEPS = 20_000
 _NUM_POINTS = 3
 Answer = bool | None
 
@@ -63,8 +64,11 @@ def equal_math(answer: str, gold: str, policy: Policy, *, ordered: bool = False)
             try:
                 trees[name] = read(text, commas=commas)
             except Unreadable as error:
-                raise Unreadable(f"the {name} isn't mathematics: {error}") from None
-        result = _Comparison(policy, ordered).same(trees["answer"], trees["gold"])
+                raise type(error)(f"the {name} isn't mathematics: {error}") from None
+        try:
+            result = _Comparison(policy, ordered).same(trees["answer"], trees["gold"])
+        except RecursionError:
+            raise TooDeep("it is nested too deeply") from None
         if result:
             return True
     return result
@@ -82,7 +86,7 @@ def same_math(a: str, b: str) -> bool:
 def clean(text: str) -> str:
     """Returns a text without the marks around its mathematics."""
     if len(text) > 2 * MAX_CHARS:
-        raise Unreadable(f"a text of {len(text):,} characters isn't mathematics")
+        raise TooDeep(f"a text of {len(text):,} characters isn't mathematics")
     text = unwrap(normal(text))
     if "\n" in text and "\\" not in text:
         text = re.sub(r"\s*\n\s*", ", ", text)
@@ -114,8 +118,8 @@ class _Comparison:
     def same(self, a: Node, g: Node) -> Answer:
         """Whether an answer's tree means what the gold's does."""
         self.steps += 1
-        if self.steps > 2000:
-            return None
+        if self.steps > _MAX_STEPS:
+            raise TooDeep("it has too many parts")
         a, g = bare(a), bare(g)
         if a == g:
             return True
@@ -126,6 +130,9 @@ class _Comparison:
                 pair = [_items(_expanded(a)), _items(_expanded(g))]
                 return self.unordered(pair[0], pair[1])
             return self.same(_expanded(a), _expanded(g))
+        families = _integers_renamed(a), _integers_renamed(g)
+        if families[0] and families[1]:
+            return self.same(families[0], families[1])
         kinds = (a[0], g[0])
         if "builder" in kinds:
             return self.same(a[1] if a[0] == "builder" else a, g[1] if g[0] == "builder" else g)
@@ -291,8 +298,6 @@ class _Comparison:
         if a[0] not in ("list", "set", "tuple"):
             return self.same(a, _items(g)[0]) if len(_items(g)) == 1 else False
         ours, theirs = _items(a), _items(g)
-        if len(ours) > _MAX_ITEMS or len(theirs) > _MAX_ITEMS:
-            return None
         if a[0] == g[0] == "tuple":
             return len(ours) == len(theirs) and self.in_order(ours, theirs)
         if a[0] == "tuple" and any(item[0] == "tuple" for item in theirs) and not any(i[0] == "tuple" for i in ours):
@@ -338,8 +343,10 @@ class _Comparison:
         """Whether each item of one is in the other."""
         ours = [i for item in ours for i in _items(_expanded(item))] if any(map(_has_pm, ours)) else ours
         theirs = [i for item in theirs for i in _items(_expanded(item))] if any(map(_has_pm, theirs)) else theirs
+        if set(ours) == set(theirs):
+            return True
         if len(ours) > _MAX_ITEMS or len(theirs) > _MAX_ITEMS:
-            return None
+            raise TooDeep("it has too many parts")
         table = [[self.same(a, g) for g in theirs] for a in ours]
         if all(any(row) for row in table) and all(any(column) for column in zip(*table, strict=True)):
             # each distinct value of one stands once in the other
@@ -669,6 +676,32 @@ def _is_dependent(node: Node) -> bool:
 
 def _is_dependent_name(name: str | None) -> bool:
     return name is not None and ("call" in name or name == "?")
+
+
+def _integers_renamed(node: Node) -> Node | None:
+    """Returns "n\\pi, n \\in Z" without its condition, its n under a name that all such families share; None for others."""
+    if node[0] != "list":
+        return None
+    kept, name = [], ""
+    for item in node[1]:
+        if (
+            item[0] == "rel"
+            and item[2] == ("in",)
+            and item[1][1] in (("text", "set Z"), ("sym", "Z"))
+            and item[1][0][0] == "sym"
+        ):
+            name = item[1][0][1]
+        else:
+            kept.append(item)
+    if not name or not kept:
+        return None
+
+    def change(part: Node) -> Node:
+        if part[0] == "sym":
+            return ("sym", "k in Z" if part[1] == name else part[1])
+        return _mapped(part, change)
+
+    return change(kept[0] if len(kept) == 1 else ("list", tuple(kept)))
 
 
 def _renamed(named: tuple[Node, Node, Node | None], other: tuple[Node, Node, Node | None]) -> Node:

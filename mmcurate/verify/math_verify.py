@@ -31,7 +31,7 @@ def _parsed(text: str) -> tuple[Any, ...]:
 # What math-verify would read as products of letters, or read in part: words, times, one-sided limits, Chinese.
 _NOT_MATHS = re.compile(
     r"[\u3000-\u9fff\uff00-\uffef]|^[A-Za-z]{2,}$|\d\s*[ap]\.?\s?m\.?\b|\^\s*\{?[+-]\}?\s*\$?$|[A-Za-z]'|\d!$|[-+*/=^]\s*$|\\int|\\oint"
-    r"|\\lim|\\l?dots|\.\.\.|\bd[a-z]\b|\\(?:land|lor|wedge|vee)"
+    r"|\\lim|\\[pb]mod|\\prod.*\\infty|\\l?dots|\.\.\.|\bd[a-z]\b|\\(?:land|lor|wedge|vee)"
 )
 
 

@@ -48,7 +48,8 @@ NO_UNIT = frozenset(
         "north south east west am pm noon midnight factorial squared cubed pi or and to but not if unless is are times minus "
         "plus less more than least most fewer greater at over under between from with without except either hundredth hundredths tenth "
         "tenths thousandth thousandths millionth millionths million billion thousand hundred trillion tens score gross pairs halves thirds quarters fourths "
-        "fifths sixths sevenths eighths ninths century centuries bc bce ad ce ago later earlier decrease drop loss decline reduction wrong incorrect is was "
+        "fifths sixths sevenths eighths ninths century centuries bc bce ad ce ago later earlier decrease drop loss decline "
+        "reduction negative positive rejected wrong incorrect is was "
         "divided multiplied by than out next cubed",
     )
 )

@@ -24,7 +24,9 @@ COMPARES = re.compile(
     r"|over|under|above"
     r"|below|before|after|exceeds?|falls? short|multiples?|or|per|each other|out of|range[sd]?|squared|cubed|plus|minus|times|tenths?"
     r"|hundredths?|thousandths?"
-    r"|factorial|loss|drop|decrease|reduction|decline|million|billion|thousand|hundred|more|fewer|wrong|lakh|crore|century|bc|aged?"
+    r"|factorial|root|square of|cube of|reciprocal|inverse|opposite|negative|log|logarithm|sine|cosine|tangent|complement|denominator|numerator"
+    r"|power|to the|less"
+    r"|rejected|loss|drop|decrease|reduction|decline|million|billion|thousand|hundred|more|fewer|wrong|lakh|crore|century|bc|aged?"
     r"|only goes|ends? at)\b|以上|以下|左右|至少|至多|大于|小于|不到|不足|超过|减少|下降|折|成",
     re.I,
 )
@@ -52,6 +54,15 @@ _CUT = re.compile(
     r"[,;，；](?=\s|[^\d])|\s\(|\s(?:which|with|since|because|as|in total|in all|altogether|left|remaining|when|where"
     r"|while|and|after|for|on|in|at|from|of|per)\b|[。]"
 )
+_OPERATES = re.compile(r"\\|[\^{}=≈<>≤≥≠±∓√∛∞π!²³⁰¹⁴-⁹½¼¾×÷∈∪]|\d\s*:\s*\d|\+/-")
+_ANOTHER = re.compile(
+    r"(?:=|\b(?:is|are|was|were|has|have|had)\b|有|为|是)\s*\$?-?\d[\d.,]*\s*(?:[^\W\d]+\s*){0,3}(?:,|;|，|；|\band\b|\bor\b|或|和|\bwhile\b|\bwhereas\b)",
+    re.I,
+)
+_AND_NUMBER = re.compile(
+    r"\s*(?:[,;，；]\s*)?(?:(?:and|or|和|或)\s+)?(?:(?:[A-Za-z]\w?\s*=\s*)?-?\d|a half|a quarter)|\s*(?:when|where|while|for)\b.*\d",
+    re.I | re.S,
+)
 _STRONG = re.compile(r"\*\*\s*([^*\n]*\d[^*\n]*?)\s*\*\*|\\boxed\{([^{}]*)\}")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,/:])[-−]?[$£€¥]?\d[\d,]*(?:\.\d+)?\s?%?(?![A-Za-z0-9_^/:]|[.,]\d)")
 
@@ -67,14 +78,22 @@ def closing_number(sentence: str) -> str | None:
     strong = [(m[1] or m[2]).rstrip(".:") for m in _STRONG.finditer(text)]
     if len(strong) == 1 and parse_number(strong[0]):
         return strong[0]
-    bare = re.sub(r"[*`$]|\\[()\[\]]|\\(?=\$)", "", text.rstrip(" .!。*`")).strip()
+    bare = re.sub(r"[*`$]|\\[()\[\]]|\\(?=\$)", "", re.sub(r"(?<=[A-Za-z])!+$", "", text.rstrip(" .。*`"))).strip()
+    if "\\" in bare:
+        return None
     stated = _STATES_NUMBER.match(bare)
     if stated and not re.search(r"\d\s*$", stated["head"]):
-        for said in (stated["tail"], _CUT.split(stated["tail"])[0]):
+        if _ANOTHER.search(stated["head"]):
+            return None  # "x = 1 or x = 2", "he has 15, and she has 20"
+        tail = stated["tail"]
+        cut = _CUT.search(tail)
+        if cut and _AND_NUMBER.match(tail[cut.start() :]):
+            return None  # "3 and 5"
+        for said in (tail, tail[: cut.start()] if cut else tail):
             said = re.sub(r"^\((-?[\d.,]+)\)", r"\1", said.strip())
             if said and parse_number(said):
                 return said
-    if COMPARES.search(bare) or re.search(r"\\|[\^{}=≈]|\d\s*:\s*\d", bare):
+    if COMPARES.search(bare) or _OPERATES.search(bare):
         return None
     numbers = list(_NUMBER.finditer(bare))
     if (
@@ -155,7 +174,7 @@ def has_prose(text: str) -> bool:
     found = [
         m
         for m in re.finditer(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", plain)
-        if m[0].lower() not in _KNOWN_WORDS and (m[0].islower() or m[0].istitle())
+        if m[0].lower() not in _KNOWN_WORDS and (not m[0].isascii() or m[0].islower() or m[0].istitle())
     ]
     if re.search(r"\b(?:is|are|was|were|has|have|had|so|thus|hence)\b", plain, re.I):
         return True
