@@ -15,6 +15,7 @@ _SUPERSCRIPTS = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _CIRCLED = re.compile("[①-⑳]")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _FRACTIONS = re.compile("([0-9]?)([¼½¾⅐-⅞↉])")
+_FULL_STOP = re.compile(r"(?<=[\w)}\]])\s*[.。]$")
 _LETTERS = re.compile(r"^\W*([A-Z](?:\s*(?:,|、|，|;|&|and|\s)\s*[A-Z])*|[A-Z]{1,8})\W*$")
 
 
@@ -68,8 +69,8 @@ def plain(text: str) -> str:
 
     Signs and digits stay: "0^+" and "0^-" remain different.
     """
-    text = re.sub(r"\s+", " ", normal(text)).strip().casefold()
-    return re.sub(r"(?<=[\w)}\]])\s*[.。]$", "", text)
+    text = " ".join(normal(text).split()).casefold()
+    return _FULL_STOP.sub("", text) if text.endswith((".", "。")) else text
 
 
 def option_text(option: str, index: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.verify.number import equal_numbers, parse_number, parse_range
@@ -87,8 +88,28 @@ _STATES_IT = re.compile(
     re.I,
 )
 
+_NO_MEANING = re.compile(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]")
+_TEXT = re.compile(r"\\(?:text|mathrm)\{([^{}]*)\}")
+_LIST_COMMA = re.compile(r"(?<=\d),\s+(?=\d)")
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9.])\s+|\s+(?![A-Za-z0-9.])")
+_INDEX = re.compile(r"(?<=[A-Za-z)])_(?:\{(\d+)\}|(\d))")
+
 EqualMath = Callable[[str, str], bool]
 Reading = tuple[tuple[int, ...], str]
+
+
+class _Form(NamedTuple):
+    """How an option's text looks to the rules."""
+
+    words: str
+    squeezed: str
+    core: tuple[str, ...]
+    spaced: str
+
+
+@functools.lru_cache(4096)
+def _forms(texts: tuple[str, ...]) -> tuple[_Form, ...]:
+    return tuple(_Form(words(t), squeeze(t), _core(t), _spaced(t)) for t in texts)
 
 
 @functools.lru_cache(4096)
@@ -129,7 +150,7 @@ def read_choice(
     text = _BOLD_LETTER.sub(r"\1 ", unwrap(normal(answer))).strip()
     letters = LETTERS[:num_letters]
     texts = _texts(tuple(options))
-    if text in letters and len(text) == 1 and text.lower() not in map(words, texts):
+    if text in letters and len(text) == 1 and all(text.lower() != form.words for form in _forms(texts)):
         return (letters.index(text),), "letter"
     by_text = None if _ARTICLE.match(text) and re.match(r"A\s+[\d$]", text) else _by_text(text, texts)
     if by_text is None and (numbered := _NUMBERED.match(text)):
@@ -348,8 +369,7 @@ def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:
     sentence = CONDITION.sub("", sentence)
     said = f" {_spaced(sentence)} "
     found = []
-    for i, text in enumerate(texts):
-        spaced = _spaced(text)
+    for i, (_, _, _, spaced) in enumerate(_forms(tuple(texts))):
         if not re.search(r"[a-z]{3}|[\u4e00-\u9fff]{2}", spaced):
             continue
         at = said.find(f" {spaced} ") + 1
@@ -383,10 +403,15 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     if not said or len(text) > _MAX_CHARS:
         return None
     squeezed = squeeze(text)
-    same = [i for i, t in enumerate(texts) if (words(t) == said and same_words(t, text)) or squeeze(t) == squeezed]
+    forms = _forms(tuple(texts))
+    same = [
+        i
+        for i, form in enumerate(forms)
+        if form.squeezed == squeezed or (form.words == said and same_words(texts[i], text))
+    ]
     if not same:
         core = _core(text)
-        same = [i for i, t in enumerate(texts) if _core(t) == core]
+        same = [i for i, form in enumerate(forms) if form.core == core]
     return same[0] if len(same) == 1 else None
 
 
@@ -402,12 +427,15 @@ def _core(text: str) -> tuple[str, ...]:
 @remembered
 def squeeze(text: str) -> str:
     """Returns LaTeX without what doesn't change its meaning."""
-    text = re.sub(r"\\(?:(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|[,;!:])|[$~]", " ", unwrap(text))
-    text = re.sub(r"\\(?:text|mathrm)\{([^{}]*)\}", r"\1", text)
-    text = re.sub(r"(?<=\d),\s+(?=\d)", "、", text)  # "1, 234" is a list, "1,234" a number
-    text = re.sub(r"(?<![A-Za-z0-9.])\s+|\s+(?![A-Za-z0-9.])", "", text)
-    text = re.sub(r"\\[dt]frac", r"\\frac", text)
-    text = re.sub(r"(?<=[A-Za-z)])_(?:\{(\d+)\}|(\d))", r"\1\2", text)  # H_2O
+    text = unwrap(text)
+    if "\\" in text or "$" in text or "~" in text:
+        text = _TEXT.sub(r"\1", _NO_MEANING.sub(" ", text))
+        text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
+    text = _LIST_COMMA.sub("、", text)  # "1, 234" is a list, "1,234" a number
+    if " " in text or "\n" in text:
+        text = _LOOSE_SPACE.sub("", text)
+    if "_" in text:
+        text = _INDEX.sub(r"\1\2", text)  # H_2O
     return text.replace("^{\\circ}", "°").replace("^\\circ", "°")
 
 

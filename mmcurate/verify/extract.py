@@ -89,10 +89,12 @@ def extract(response: str) -> Extracted | None:
         and not _CUE.search(response.lower())
     ):
         return Extracted(without_politeness(response.strip()), "whole")
-    body = _THINK_END.split(_CLOSED_THINK.sub("", response))[-1]
-    body = _THINK.split(body)[0]  # what was cut off while thinking gives nothing
-    tagged = _tagged(body)
-    if not tagged and not _TAGS.sub("", body).strip():
+    body = response
+    if "<" in response:
+        body = _THINK_END.split(_CLOSED_THINK.sub("", response))[-1]
+        body = _THINK.split(body)[0]  # what was cut off while thinking gives nothing
+    tagged = _tagged(body) if "<" in body else []
+    if not tagged and "<" in response and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
         tagged = [m for m in _tagged(response) if not re.sub(r"</?think>", "", response[m.end() :], flags=re.I).strip()]
     if _hedges(body, tagged):
@@ -170,7 +172,11 @@ def _is_short(text: str) -> bool:
 
 def _unmarked(body: str) -> Extracted | None:
     """Returns the answer of a response that marks none: the whole of a short one, or what its last sentence comes to."""
-    body = _NOTE.sub("", _FENCE.sub("\n", body)).strip()
+    if "```" in body:
+        body = _FENCE.sub("\n", body)
+    if "Note" in body or "Remark" in body:
+        body = _NOTE.sub("", body)
+    body = body.strip()
     if not body:
         return None
     if _is_short(body):

@@ -79,18 +79,24 @@ def unwrap(text: str) -> str:
     return text
 
 
+_IT_IS = re.compile(r"^(?:it is|it's|this is|they are|there are|there is)\s+")
+_ARTICLE = re.compile(r"\b(?:the|an?)\s+")
+_LETTERS = re.compile(r"[a-z\u4e00-\u9fff]{3}")
+_BRACKETED = re.compile(r"[(\[（][^\d,，()\[\]（）]*[)\]）]")
+
+
 @remembered
 def words(text: str) -> str:
     """Returns a text for comparing as words: plain, without articles, marks around it and final punctuation."""
     text = plain(unwrap(text).replace("\\ ", " ").replace("~", " "))
-    text = re.sub(r"^(?:it is|it's|this is|they are|there are|there is)\s+", "", text)
-    text = re.sub(r"\b(?:the|an?)\s+", "", text)
+    if " " in text:
+        text = _ARTICLE.sub("", _IT_IS.sub("", text))
     text = text.strip().rstrip(".,;:?。，；：？").lstrip(",;:，；：")
-    if re.search(r"[a-z\u4e00-\u9fff]{3}", text):
+    if _LETTERS.search(text):
         text = text.strip("\"'`*!！ ")
-    if re.fullmatch(r"[(\[（][^\d,，()\[\]（）]*[)\]）]", text):
+    if text[:1] in "([（" and _BRACKETED.fullmatch(text):
         text = text[1:-1]
-    return re.sub(r"\s+", " ", text).strip()
+    return " ".join(text.split())
 
 
 _SYMBOL = re.compile(r"[A-Za-z](?:_?\w)?\s*=")  # m = 5 and M = 5

@@ -27,7 +27,7 @@ ROUNDS = 3
 Pair = tuple[str, str, list[str], str | None, bool]
 CACHED = [
     gold.read_gold, cascade._decided_before, latex._read, number._parse, number._unit, units.parse_unit, text.unwrap, text.words,
-    choice.squeeze, choice._texts, math.clean,
+    choice.squeeze, choice._texts, choice._forms, math.clean, math._at_a_point,
 ]  # fmt: skip
 
 
