@@ -120,5 +120,5 @@ def test_what_the_judge_accepts_alone_and_where_methods_differ(tmp_path):
     page = run.report().path.read_text("utf-8")
     assert "1 of 3 correct traces (33.3 %) were accepted by the judge alone" in page
     assert "a person on a horse" in page
-    assert "1 traces on which a second method says something else" in page
+    assert "1 trace on which a second method says something else" in page
     assert "math-verify: incorrect" in page
