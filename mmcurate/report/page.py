@@ -143,7 +143,8 @@ def _verdicts(name: str, said: Verdicts) -> str:
         )
     if said.num_disputed:
         parts.append(
-            f"<p>{said.num_disputed:,} {'trace' if said.num_disputed == 1 else 'traces'} on which a second method says something else (math-verify is asked about one in "
+            f"<p>{said.num_disputed:,} {'trace' if said.num_disputed == 1 else 'traces'} on which a second method says something "
+            "else (math-verify is asked about one in "
             f"{SECOND_OPINIONS} of the mathematical comparisons, and decides none of those). Some to read:</p>"
         )
         head = ["question", "gold", "answer", "verdict", "by", "second opinion"]
