@@ -135,6 +135,8 @@ THE_ANSWER = [
     ("x=1 or x=2", "x_1=1, x_2=2", ()),
     ("5 N·m", "5 Nm", ()),
     ("\u200b5", "5", ()),
+    ("<think>a</think> The picture shows many things, and there are 7 of them in it.<think>Or 5? It is 5.", "7", ()),
+    ("The colors are red, green and blue.", "red, green, blue", ()),
 ]
 
 
@@ -155,6 +157,9 @@ def test_what_is_the_answer(response, gold, options):
     [
         ("so \\boxed{5 and then \n" * 3000, "5"),
         ("\\boxed{" * 5000, "5"),
+        ("\nQ: x y z" * 8000, "5"),
+        ("\\boxed{1} and \\boxed{2}\n" * 3000, "5"),
+        ("the answer is that " * 3000, "5"),
         ("\\boxed{" + "\\sin(" * 20 + "x" + ")" * 20 + "}", "x"),
         ("\\boxed{" + ",".join(f"({i}+0,{i})" for i in range(80)) + "}", ",".join(f"(0+{i},{i})" for i in range(80))),
         ("\\boxed{" + "|x" * 800 + "}", "x"),

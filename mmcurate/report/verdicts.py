@@ -7,9 +7,11 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmcurate.columns import ROW_NUMBER, read_table
 from mmcurate.state import Entry
@@ -76,25 +78,22 @@ def _read(root: Path, rows: Entry, entry: Entry) -> Verdicts:
     accepted: list[Place] = []
     disputed: list[Place] = []
     for shard, file in enumerate(entry.files):
-        grades = _grades(root / file)
-        methods, verdicts = grades.field("method").to_pylist(), grades.field("verdict").to_pylist()
-        made.counts.update(zip(methods, verdicts, strict=True))
-        others = grades.field("disagreement").to_pylist()
-        for i, (method, verdict, other) in enumerate(zip(methods, verdicts, others, strict=True)):
-            key = (zlib.crc32(f"{shard}/{i}".encode()), shard, i)
-            if method == "judge" and verdict == "correct":
-                accepted.append(key)
-            if other is not None:
-                disputed.append(key)
+        grades = read_table(root / file, ["verdicts"])["verdicts"].combine_chunks().flatten()
+        kinds = pa.table({name: grades.field(name) for name in ("method", "verdict")})
+        for kind in kinds.group_by(["method", "verdict"]).aggregate([([], "count_all")]).to_pylist():
+            made.counts[kind["method"], kind["verdict"]] += kind["count_all"]
+        by_judge = pc.and_(pc.equal(kinds["method"], "judge"), pc.equal(kinds["verdict"], "correct"))
+        accepted += _places(shard, by_judge)
+        disputed += _places(shard, pc.is_valid(grades.field("disagreement")))
     made.num_disputed = len(disputed)
     made.by_judge = _examples(root, rows, entry, heapq.nsmallest(SAMPLE, accepted))
     made.disputed = _examples(root, rows, entry, heapq.nsmallest(SAMPLE, disputed))
     return made
 
 
-def _grades(path: Path) -> pa.StructArray:
-    lists = read_table(path, ["verdicts"])["verdicts"].combine_chunks()
-    return lists.flatten()
+def _places(shard: int, mask: Any) -> list[Place]:
+    where = np.flatnonzero(mask.to_numpy(zero_copy_only=False) if isinstance(mask, pa.Array) else mask.to_numpy())
+    return [(zlib.crc32(f"{shard}/{i}".encode()), shard, int(i)) for i in where]
 
 
 def _examples(root: Path, rows: Entry, entry: Entry, places: list[Place]) -> list[Example]:
@@ -102,20 +101,9 @@ def _examples(root: Path, rows: Entry, entry: Entry, places: list[Place]) -> lis
     for _, shard, i in places:
         table = read_table(root / entry.files[shard], [ROW_NUMBER, "verdicts"])
         lists = table["verdicts"].combine_chunks()
-        ends = np.cumsum([len(v) if v is not None else 0 for v in lists.to_pylist()])
-        place = int(np.searchsorted(ends, i, side="right"))
-        row = table[ROW_NUMBER][place].as_py()
-        grade = lists.flatten()[i].as_py()
+        ends = np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy())
+        row = table[ROW_NUMBER][int(np.searchsorted(ends, i, side="right"))].as_py()
         asked = read_table(root / rows.files[shard], ["id", "answer"]).slice(row, 1).to_pylist()[0]
-        out.append(
-            Example(
-                asked["id"],
-                asked["answer"] or "",
-                grade["extracted"] or "",
-                grade["verdict"],
-                grade["method"],
-                grade["why"] or "",
-                grade["disagreement"] or "",
-            )
-        )
+        grade = {name: value or "" for name, value in lists.flatten()[i].as_py().items()}
+        out.append(Example(asked["id"], asked["answer"] or "", **grade))
     return out

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mmcurate.answers import LETTERS, normal, option_text
 from mmcurate.verify.number import equal_numbers, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT
-from mmcurate.verify.prose import COMPARES, CONDITION, UNSURE, closing_number, closing_time, sentences, stated
+from mmcurate.verify.prose import COMPARES, CONDITION, SO, UNSURE, closing_number, closing_time, sentences, stated
 from mmcurate.verify.text import remembered, same_words, unwrap, word_list, words, yes_no
 from mmcurate.verify.when import parse_when, same_when
 
@@ -289,7 +289,7 @@ def _named(sentence: str, texts: Sequence[str], letters: str) -> Reading | None:
         return None
     if chinese := _chinese(sentence, letters):
         return chinese
-    if texts and all(yes_no(t) is not None for t in texts) and (agrees := yes_no(_SO.sub("", sentence))) is not None:
+    if texts and all(yes_no(t) is not None for t in texts) and (agrees := yes_no(SO.sub("", sentence))) is not None:
         return tuple(i for i, t in enumerate(texts) if yes_no(t) is agrees)[:1], "option text"
     if any(_PICTORIAL.match(t) for t in texts) and (mentioned := _mentioned(sentence, texts)) is not None:
         return (mentioned,), "option text"
@@ -337,7 +337,7 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
     item = re.match(r"(?:\d+[.)]|[-*•])\s", last)  # an item of a list of several names nothing
     if not item and (len(listed) < 2 or not _LABEL.match(last)):
         named = _named(last, texts, letters) or (
-            (only, "letter") if (only := _only_letters(_SO.sub("", last), letters)) else None
+            (only, "letter") if (only := _only_letters(SO.sub("", last), letters)) else None
         )
         if named and len(named[0]) == 1:
             return LETTERS[named[0][0]]
@@ -345,7 +345,7 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
         return labelled[0]
     if texts and all(yes_no(o) is not None for o in texts):
         for sentence in (parts[-1], sentences(body[:400])[0]):
-            said = yes_no(_SO.sub("", sentence))
+            said = yes_no(SO.sub("", sentence))
             if said is None and (
                 tail := re.search(r"\b(?:is|are)\s+(true|false|correct|incorrect)\W*$", sentence, re.I)
             ):
@@ -359,9 +359,6 @@ def closing_choice(body: str, options: Sequence[str], num_letters: int) -> str:
         if named and len(named[0]) == 1:
             return LETTERS[named[0][0]]
     return ""
-
-
-_SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
 
 
 def _mentioned(sentence: str, texts: Sequence[str]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -50,6 +51,8 @@ _FENCE = re.compile(r"^\s*```\w*\s*$", re.M)
 _NOTE = re.compile(r"\n+(?:-{3,}\s*\n+)?\**(?:Note|Remark)s?\s*:?\**\s*:?.*\Z", re.S)
 _THINK, _THINK_END = re.compile(r"<think>", re.I), re.compile(r"</think>", re.I)
 _WORD = re.compile(r"[A-Za-z]{3,}")
+_MAX_EXAMPLES = 5
+"""After how many further questions a response without an answer is taken to have none before them."""
 _MAX_PHRASES = 20_000
 """In how many characters of a response's end an answer is looked for."""
 _REPLACES = re.compile(
@@ -78,10 +81,7 @@ def extract(response: str) -> Extracted | None:
     its own answer; last, a number that ends the closing sentence. Thoughts in `<think>` count only for an
     `<answer>` in them, so a response that was cut off while thinking gives none.
     """
-    response = response.replace("\x00", "")
-    if "<|" in response or "</s>" in response:
-        response = _GLM_BOX.sub(r"\\boxed{\1}", response)
-        response = next((part for part in _SPECIAL.split(response) if part.strip()), "")
+    response = _without_tokens(response)
     if (
         "<" not in response
         and "\\" not in response
@@ -89,10 +89,7 @@ def extract(response: str) -> Extracted | None:
         and not _CUE.search(response.lower())
     ):
         return Extracted(without_politeness(response.strip()), "whole")
-    body = response
-    if "<" in response:
-        body = _THINK_END.split(_CLOSED_THINK.sub("", response))[-1]
-        body = _THINK.split(body)[0]  # what was cut off while thinking gives nothing
+    body = _outside_thoughts(response)
     tagged = _tagged(body) if "<" in body else []
     if not tagged and "<" in response and not _TAGS.sub("", body).strip():
         # Thoughts alone: an answer counts where they end with it ("<think>... <answer>4</answer>").
@@ -119,6 +116,27 @@ def extract(response: str) -> Extracted | None:
     if phrase:
         return _unless_retracted(body, phrase[0] + 1, phrase[1], "phrase")
     return _unmarked(without_politeness(body))
+
+
+def _without_tokens(response: str) -> str:
+    """Returns a response up to the first token that ends it ("<|im_end|>", "</s>"); GLM's box tokens become a box."""
+    response = response.replace("\x00", "")
+    if "<|" not in response and "</s>" not in response:
+        return response
+    response = _GLM_BOX.sub(r"\\boxed{\1}", response)
+    return next((part for part in _SPECIAL.split(response) if part.strip()), "")
+
+
+def _outside_thoughts(response: str) -> str:
+    if "<" not in response:
+        return response
+    # What was cut off while thinking gives nothing.
+    return _THINK.split(_THINK_END.split(_CLOSED_THINK.sub("", response))[-1])[0]
+
+
+def said_aloud(response: str) -> str:
+    """Returns what a response says outside its thoughts, without the tokens and the politeness that it closes with."""
+    return without_politeness(_outside_thoughts(_without_tokens(response)).strip())
 
 
 _PLAIN = re.compile(r"\d|\\[a-zA-Z]|\$|^\W*[A-Z]\W*$|^\W*[A-Z][.):]|^\W*\(?[A-Z]\)")
@@ -158,7 +176,7 @@ _NEXT = re.compile(
 
 def _before_next_example(body: str) -> str:
     """Returns a response without the further questions that a base model asks itself, once it has answered the first."""
-    for match in _NEXT.finditer(body):
+    for match in itertools.islice(_NEXT.finditer(body), _MAX_EXAMPLES):
         first = body[: match.start()]
         if first.strip() and (_boxes(first) or _last_phrase(first)):
             return first
@@ -262,6 +280,9 @@ def _last_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:
     return ", ".join(dict.fromkeys(kept))
 
 
+_MARKS = re.compile(r"^(?:[\s*_`}]|\n\s*>)+")
+
+
 def _last_phrase(text: str) -> tuple[int, str] | None:
     """Returns where the last "the answer is ..." starts, and what it says."""
     offset = max(0, len(text) - _MAX_PHRASES)
@@ -280,12 +301,10 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             match = _HEADING.match(text, start)
         if not match or is_foreign(text[max(0, start - 120) : start]):
             continue
+        rest = text[match.end() : match.end() + 4000]
         if "\n" in match[0]:
-            match_end = re.compile(r"[\s>]*").match(text, match.end())
-            rest_at = match_end.end() if match_end else match.end()
-        else:
-            rest_at = match.end()
-        rest = re.sub(r"^(?:[\s*_`}]|\n\s*>)+", "", text[rest_at : rest_at + 4000])
+            rest = rest.lstrip(" >\n")  # a quoted line
+        rest = _MARKS.sub("", rest)
         if not rest:
             continue
         said = _content(rest)
@@ -294,10 +313,8 @@ def _last_phrase(text: str) -> tuple[int, str] | None:
             if said.endswith(("?", "？")) or RETRACTS.search(said) or re.match(r"[^.]*\bbut (?:that|it)\b", behind):
                 continue
             if not _PLAIN.search(said) and " " in said and weak is None and "is" in match[0].lower():
-                weak = (
-                    start,
-                    said,
-                )  # "the answer is rounded to the nearest integer": perhaps a comment on an answer before it
+                # "the answer is rounded to the nearest integer": perhaps a comment on an answer before it
+                weak = (start, said)
                 continue
             found.append((start, said))
     if len(found) == 3 and len({said for _, said in found}) == 3:

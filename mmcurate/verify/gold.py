@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from mmcurate.answers import gold_options, letters_of, normal
 from mmcurate.verify.choice import closing_choice, option_of, options_in
-from mmcurate.verify.extract import Extracted, extract
+from mmcurate.verify.extract import Extracted, extract, said_aloud
 from mmcurate.verify.math import same_math
 from mmcurate.verify.number import Number, parse_number
-from mmcurate.verify.prose import closing_number, closing_time, has_prose, sentences, stated, without_politeness
+from mmcurate.verify.prose import SO, closing_number, closing_time, has_prose, sentences, stated
 from mmcurate.verify.text import is_words, unwrap, word_list, words, yes_no
 from mmcurate.verify.when import When, parse_when
 
@@ -77,10 +77,7 @@ class Gold:
 
     def closing(self, response: str) -> Extracted | None:
         """Returns what a response without any marked answer says at its end."""
-        body = response[-4000:].split("</think>")[-1]
-        if "<think>" in response and "</think>" not in response:
-            return None
-        body = without_politeness(re.sub(r"</s>|<\|\w+\|>", "", body).strip())
+        body = said_aloud(response)[-4000:]
         if not body:
             return None
         if self.named:
@@ -104,7 +101,7 @@ class Gold:
             return None
         if yes_no(self.text) is not None:
             for sentence in (last[-1], sentences(body[:400])[0]):
-                said = _SO.sub("", sentence)
+                said = SO.sub("", sentence)
                 if yes_no(said) is not None:
                     return Extracted(said, "closing sentence")
             return None
@@ -120,7 +117,6 @@ class Gold:
         return Extracted(said, "closing sentence") if said and not has_prose(said) else None
 
 
-_SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(.+?)\s*$")
 
 

@@ -84,7 +84,7 @@ def _decide(
         why = f"{found.place}: the answer has {len(found.text):,} characters"
         return Grade(Verdict.UNDECIDED, found.text[:200], "none", why)
     if known.named:
-        return _grade_choice(found, known, policy)
+        return _grade_choice(found, known)
     return _grade_value(found, known, math_verify, policy)
 
 
@@ -107,7 +107,7 @@ def _letters_only(said: str, gold: str) -> bool:
     return len(gold) > 1 and len(said) < 40 and same_math(said, gold)
 
 
-def _grade_choice(found: Extracted, gold: Gold, policy: Policy) -> Grade:
+def _grade_choice(found: Extracted, gold: Gold) -> Grade:
     text, place = found.text, found.place
     read = read_choice(text, gold.options, gold.num_letters, same_math)
     want = ", ".join(LETTERS[i] for i in gold.named)
@@ -245,31 +245,20 @@ _TWICE = re.compile(
 def _grade_words(text: str, place: str, known: Gold) -> Grade:
     """Grades words: the same list, or a sentence that ends with them ("The city is Tokyo."). What differs is left open."""
     gold = known.text
-    ours, theirs = word_list(text), word_list(gold)
-    in_order = (
-        known.in_order
-        or len(set(theirs)) < len(theirs)
-        or bool(re.search(r"->|→|<|>|;", gold))
-        or any(yes_no(t) is not None for t in theirs)
-    )
-    if len(theirs) > 1 and len(ours) > 1:
-        same = ours == theirs if in_order else sorted(ours) == sorted(theirs)
-        if same:
-            return Grade(Verdict.CORRECT, text, "list", f"{place}: every part is the same")
-        if sorted(ours) == sorted(theirs):
-            return Grade(Verdict.INCORRECT, text, "list", f"{place}: the same parts in another order")
-    last = stated(text) if len(re.findall(r"\b(?:is|are|was|were)\b", text)) <= 1 else None
+    stating = stated(text) if len(re.findall(r"\b(?:is|are|was|were)\b", text)) <= 1 else None
     bare = re.sub(r"\s*[(（][^()（）]*[)）]\s*$", "", text)
-    for said in (last, bare):
+    for said in (stating, bare):
         if said and same_words(said, gold):
             return Grade(Verdict.CORRECT, said, "text", f"{place}: the sentence says the same")
-    if (
-        last
-        and len(theirs) > 1
-        and (sorted(word_list(last)) if not known.in_order else word_list(last))
-        == (sorted(theirs) if not known.in_order else theirs)
-    ):
-        return Grade(Verdict.CORRECT, last, "list", f"{place}: every part is the same")
+    theirs = word_list(gold)
+    repeats = len(set(theirs)) < len(theirs) or any(yes_no(part) is not None for part in theirs)
+    in_order = known.in_order or repeats or bool(re.search(r"->|→|<|>|;", gold))
+    for said in (text, stating):
+        ours = word_list(said) if said and len(theirs) > 1 else []
+        if ours == theirs or (sorted(ours) == sorted(theirs) and not in_order):
+            return Grade(Verdict.CORRECT, said, "list", f"{place}: every part is the same")
+        if sorted(ours) == sorted(theirs):
+            return Grade(Verdict.INCORRECT, said, "list", f"{place}: the same parts in another order")
     why = f"{place}: no rule compares the gold {gold[:60]!r} with another text"
     return Grade(Verdict.UNDECIDED, text, "none", why)
 
@@ -311,10 +300,13 @@ def _grade_math(text: str, place: str, known: Gold, math_verify: MathVerify, pol
     return Grade(Verdict.UNDECIDED, text, "none", f"{place}: {why or 'no rule compares the two'}")
 
 
+_TOWER = re.compile(r"\^[^+\-=,\0]*\^")
+
+
 def _is_second_asked(said: str, gold: str) -> bool:
     """Whether a pair is put to math-verify too: one in `SECOND_OPINIONS` of the simple ones, which it decides soon."""
     pair = f"{said}\0{gold}"
-    simple = len(pair) <= 80 and pair.count("(") + pair.count("{") <= 12 and pair.count("^") <= 3 and "!" not in pair
+    simple = len(pair) <= 80 and pair.count("(") + pair.count("{") <= 8 and "!" not in pair and not _TOWER.search(pair)
     return simple and zlib.crc32(pair.encode("utf-8", "replace")) % SECOND_OPINIONS == 0
 
 

@@ -504,8 +504,8 @@ class _Reader:
             elif token[0] == "text" or token == ("sign", '"'):
                 return ("unit", node, self.unit())
             elif self.begins_factor(token):
-                factor = self.power(implicit=True)
-                if _is_mixed(node, factor, self.tokens[self.i - 1]):
+                factor = self.power()
+                if _is_mixed(node, factor):
                     node = ("+", (node, factor))
                 else:
                     node = _product(node, factor)
@@ -565,7 +565,7 @@ class _Reader:
             parts.append({"\\degree": "°"}.get(value, value))
         return re.sub(r"\s*([\^/*])\s*", r"\1", " ".join(parts)).strip(" .")
 
-    def power(self, implicit: bool = False) -> Node:
+    def power(self) -> Node:
         node = self.atom()
         while True:
             token = self.peek()
@@ -778,7 +778,6 @@ class _Reader:
         base: Node | None = None
         for _ in range(2):
             if self.eat(("sign", "_")):
-                self.tokens[self.i - 1] = ("sign", "_")
                 base = self.braces() if self.peek() == ("sign", "{") else self._one()
             elif self.peek() == ("sign", "^") and self.peek(1) not in (("command", "\\circ"),):
                 self.i += 1
@@ -1059,7 +1058,7 @@ def _number(digits: str) -> Node:
     return ("num", value, len(fixed) if point and fixed else None)
 
 
-def _is_mixed(node: Node, factor: Node, _last: Token) -> bool:
+def _is_mixed(node: Node, factor: Node) -> bool:
     """Whether an integer and a proper fraction stand side by side: 2 1/2."""
     return (
         node[0] == "num"

@@ -202,7 +202,7 @@ class _Comparison:
                 return exact
             if any(sign in ("=", "~", "==") for sign in g[2]):
                 chain = _chain(g)
-                if chain is not None and _constant(g[1][0]):
+                if chain is not None and not symbols(g[1][0]):
                     return False if symbols(g) else self.same(a, chain)
                 return False
             return self.sets(a, g)
@@ -684,10 +684,6 @@ def _chain(node: Node) -> Node | None:
         exact = [i for i, s in enumerate(node[2]) if s == "~"]
         return node[1][exact[0]] if exact and exact[0] > 0 else node[1][-1]
     return None
-
-
-def _constant(node: Node) -> bool:
-    return not symbols(node)
 
 
 def _is_dependent(node: Node) -> bool:

@@ -33,6 +33,8 @@ COMPARES = re.compile(
 _MARK = re.compile(r"^(?:\d+[.)]|[-*•])\s+")  # of an item in a list
 CONDITION = re.compile(r"^(?:if|when|since|because|although|while|though)\b[^,]{1,150},\s*", re.I)
 """What may stand before a statement: "If we add them, the total is 12"."""
+SO = re.compile(r"^(?:\W|\b(?:so|therefore|thus|hence|then|in conclusion|overall)\b)*", re.I)
+"""What a conclusion begins with."""
 _REFERS = re.compile(
     r"\b(?:figure|fig\.|page|step|table|question|problem|part|chapter|example|case|option|row|column|equation|eq\.|exercise|section|number"
     r"|no\.|year|in|by|method"
