@@ -19,7 +19,6 @@ from mmcurate.verify.choice import read_choice, squeeze
 from mmcurate.verify.expression import TooLarge
 from mmcurate.verify.extract import SEVERAL, Extracted, cut_off, extract
 from mmcurate.verify.gold import Gold, read_gold
-from mmcurate.verify.latex import TooDeep, Unreadable
 from mmcurate.verify.math import equal_math, is_all_reals, same_math
 from mmcurate.verify.number import equal_numbers, is_simplified, parse_number, parse_range
 from mmcurate.verify.policy import DEFAULT, Policy
@@ -32,6 +31,7 @@ from mmcurate.verify.prose import (
     stated,
 )
 from mmcurate.verify.text import is_negation, is_words, same_words, unwrap, word_list, words, yes_no
+from mmcurate.verify.tokens import TooDeep, Unreadable
 from mmcurate.verify.when import parse_when, same_when
 from mmcurate.workers import WorkerPool
 

@@ -29,10 +29,11 @@ from mmcurate.verify.intervals import (
     sign_free,
     sorted_pieces,
 )
-from mmcurate.verify.latex import MAX_CHARS, Node, TooDeep, Unreadable, bare, read
+from mmcurate.verify.latex import MAX_CHARS, Node, bare, read
 from mmcurate.verify.number import NO_UNIT, rounds_to
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import remembered, unwrap, words
+from mmcurate.verify.tokens import TooDeep, Unreadable
 from mmcurate.verify.units import same_unit
 
 _MAX_ITEMS = 60
