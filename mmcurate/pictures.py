@@ -30,7 +30,12 @@ class BadPicture(ValueError):
     """These bytes aren't a whole picture."""
 
 
-def _open(data: bytes) -> Any:
+def opened(data: bytes) -> Any:
+    """Returns a `PIL.Image` of the bytes, not decoded yet.
+
+    Raises:
+        BadPicture: they are no picture, or one of more than `MAX_PIXELS`.
+    """
     import PIL.Image
 
     with warnings.catch_warnings():
@@ -64,7 +69,7 @@ def inspect(data: bytes) -> tuple[int, int]:
     Raises:
         BadPicture: the bytes are no picture, are cut off, or are larger than `MAX_PIXELS`.
     """
-    image = _open(data)
+    image = opened(data)
     size: tuple[int, int] = image.size
     kind = image.format or ""
     try:
@@ -76,7 +81,7 @@ def inspect(data: bytes) -> tuple[int, int]:
         if not whole:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _open(data).load()
+                opened(data).load()
     except Exception as error:
         raise BadPicture(f"cut off or damaged {kind or 'picture'} ({error})") from None
     return size
@@ -108,7 +113,7 @@ def pixels(data: bytes) -> Any:
     import PIL.Image
     import PIL.ImageOps
 
-    image = _open(data)
+    image = opened(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image.load()
@@ -131,7 +136,7 @@ def for_model(data: bytes) -> tuple[bytes, str]:
 
     The bytes themselves where any reader sees the same pixels in them, else `pixels` as a PNG.
     """
-    image = _open(data)
+    image = opened(data)
     if image.format in _PLAIN_FORMATS and is_plain(image):
         return data, _PLAIN_FORMATS[image.format]
     out = io.BytesIO()

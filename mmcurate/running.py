@@ -42,7 +42,7 @@ def _inputs(state: State, step: Step) -> list[tuple[str, Ref]]:
 
 def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
     """Adds a step's columns to a state; returns its entry and the columns it reads."""
-    inputs = _inputs(state, step) if step.signatures() is None else [("id", state.resolve("id"))]
+    inputs = _inputs(state, step)
     signatures = step.signatures()
     if signatures is not None:
         hidden = f"{step.name}.signatures"

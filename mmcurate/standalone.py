@@ -40,10 +40,11 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
     if not isinstance(step, Step):
         raise SettingsError(f"apply takes a step, not {type(step).__name__}")
     signatures = step.signatures()
-    needs = (signatures or step).requires
+    needs = list(dict.fromkeys((*(signatures.requires if signatures else ()), *step.requires)))
+    optional = {"options", "images", "source", "metadata"} | ({"answer"} if signatures else set())
     raw = [_raw(rename(row, columns or {}), i) for i, row in enumerate(undecoded(dataset))]
     have = set(raw[0]) if raw else set(needs)
-    missing = [n for n in needs if n not in have and n not in ("options", "images")]
+    missing = [n for n in needs if n not in have and n not in optional]
     if missing:
         raise ColumnError(
             f"{step.name} needs the column {missing[0]!r}; the data set has {', '.join(dataset.column_names)}: name it with columns={{{missing[0]!r}: ...}}"
@@ -57,7 +58,11 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
         if problem is None or (problem == "empty question" and "question" not in needs):
             usable.append(i)
         rows.append(made)
-    table = as_table([rows[i] for i in usable]).select(list(dict.fromkeys(("id", *needs))))
+    table = as_table([rows[i] for i in usable])
+    for name in needs:
+        if name not in table.column_names:  # of an earlier step
+            table = table.append_column(name, pa.array([raw[i][name] for i in usable]))
+    table = table.select(list(dict.fromkeys(("id", *needs))))
     step.open(Context(store=cache_folder(), say=say, stopping=threading.Event()))
     try:
         step.check()

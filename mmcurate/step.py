@@ -117,7 +117,7 @@ class Step:
         inputs: where a required column is to be read from, such as `{"responses": "first.responses"}`.
         version: raise it when the same settings give other output.
         scope: "shard" for a step that sees some hundred rows at a time; "dataset" for one that must see all.
-        requires: the columns it is handed, besides `id`.
+        requires: the columns it is handed, besides `id` and those of `signatures`.
         provides: the typed columns it returns. A list column whose field metadata say `{"of": "responses"}`
             has one item for each response.
         waits: whether it mostly waits for others, so that several shards are worked on at once.
@@ -138,11 +138,12 @@ class Step:
             object.__setattr__(self, "name", snake_case(type(self).__name__))
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", self.name):
             raise SettingsError(f"{type(self).__name__}: name = {self.name!r} must be a lower-case identifier")
-        unknown = [column for column in self.inputs if column not in self.requires]
+        known = (*self.requires, *(() if (first := self.signatures()) is None else first.requires))
+        unknown = [column for column in self.inputs if column not in known]
         if unknown:
             raise SettingsError(
                 f"{type(self).__name__}: inputs names {unknown[0]!r}, which it doesn't require"
-                + did_you_mean(unknown[0], self.requires)
+                + did_you_mean(unknown[0], known)
             )
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -150,7 +151,10 @@ class Step:
         raise TypeError(f"{type(self).__name__} doesn't say what it does: define __call__(self, table)")
 
     def signatures(self) -> Step | None:
-        """For a step of dataset scope: the shard-scope step whose small columns it needs, besides `requires`."""
+        """For a step of dataset scope: the shard-scope step whose small columns it is handed besides `requires`.
+
+        `requires` should be small too: of `images` a run hands out paths, not bytes.
+        """
         return None
 
     def check(self) -> None:

@@ -1,5 +1,6 @@
-"""Finding questions that are in a set twice."""
+"""Duplicates: of each other, and of benchmarks."""
 
 from mmcurate.dedup.exact import ExactDedup
+from mmcurate.dedup.near import NearDedup
 
-__all__ = ["ExactDedup"]
+__all__ = ["ExactDedup", "NearDedup"]

@@ -1,0 +1,121 @@
+"""Looking at pictures for duplicates: a small signature proposes, `confirm` decides."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from mmcurate import pictures
+
+SIDE = 32
+"""Width and height of a thumbnail, in cells."""
+_DRAFT = 64
+_BACKGROUND = 24
+
+
+def small_grey(data: bytes) -> Any:
+    """Returns a picture as a small grey `PIL.Image`, at least 64 pixels wide and high where the picture is.
+
+    A JPEG is decoded at an eighth, a quarter or half of its size, which is what makes this fast.
+
+    Raises:
+        BadPicture: the bytes are no picture.
+    """
+    import PIL.ImageOps
+
+    image = pictures.opened(data)
+    if image.format == "JPEG" and image.mode in ("RGB", "L") and "exif" not in image.info:
+        image.draft("L", (_DRAFT, _DRAFT))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                image.load()
+            except OSError as error:
+                raise pictures.BadPicture(f"cut off or damaged JPEG ({error})") from None
+        return image if image.mode == "L" else image.convert("L")
+    image = pictures.pixels(data)
+    factor = max(1, min(image.width, image.height) // _DRAFT)
+    return (image.reduce(factor) if factor > 1 else image).convert("L")
+
+
+def content_box(grey: np.ndarray) -> tuple[int, int, int, int]:
+    """Returns left, top, right and bottom of what differs from the border's colour; everything where nothing does.
+
+    Args:
+        grey: (H, W) uint8.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    background = int(np.bincount(border).argmax())
+    mask = np.abs(grey.astype(np.int16) - background) > _BACKGROUND
+    rows, columns = mask.any(1), mask.any(0)
+    height, width = grey.shape
+    if not rows.any():
+        return 0, 0, width, height
+    return (
+        int(columns.argmax()),
+        int(rows.argmax()),
+        width - int(columns[::-1].argmax()),
+        height - int(rows[::-1].argmax()),
+    )
+
+
+def thumbnails(data: bytes) -> np.ndarray:
+    """Returns two grey thumbnails of a picture, (2, 32, 32) uint8: of the whole, and of what lies inside its margins.
+
+    The second stays the same when a margin is cut or added.
+
+    Raises:
+        BadPicture: the bytes are no picture.
+    """
+    import PIL.Image
+
+    image = small_grey(data)
+    box = content_box(np.asarray(image))
+    whole = image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
+    inside = whole if box == (0, 0, *image.size) else image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX, box=box)
+    return np.stack([np.asarray(whole), np.asarray(inside)])
+
+
+def hashes(thumbs: np.ndarray) -> np.ndarray:
+    """Returns a 64-bit perceptual hash of each thumbnail: the signs of its low frequencies against their median.
+
+    That is pHash (Zauner 2010, section 3.2.1), 
+
+    Args:
+        thumbs: (N, 32, 32) uint8.
+
+    Returns:
+        (N,) uint64.
+    """
+    low = np.einsum("uy,nyx,vx->nuv", _DCT, thumbs.astype(np.float32), _DCT).reshape(len(thumbs), 64)
+    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).reshape(len(thumbs))
+
+
+def _dct(rows: int, size: int) -> np.ndarray:
+    """Returns the first rows of the orthonormal DCT-II matrix, (rows, size) float32."""
+    k, x = np.arange(rows)[:, None], np.arange(size)[None, :]
+    matrix = np.cos(np.pi * k * (2 * x + 1) / (2 * size)) * np.sqrt(2 / size)
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+_DCT = _dct(8, SIDE)
+
+
+def descriptors(thumbs: np.ndarray) -> np.ndarray:
+    """Returns vectors whose distances say how alike thumbnails look, whatever their brightness and contrast.
+
+    Each is the thumbnail's 8 x 8 lowest frequencies without the mean, scaled to length 1; a picture that is nearly
+    one colour keeps a shorter vector, so that noise isn't blown up.
+
+    Args:
+        thumbs: (N, 32, 32) uint8.
+
+    Returns:
+        (N, 63) float32.
+    """
+    low = np.einsum("uy,nyx,vx->nuv", _DCT, thumbs.astype(np.float32), _DCT).reshape(len(thumbs), 64)[:, 1:]
+    return low / np.maximum(np.linalg.norm(low, axis=1, keepdims=True), 2.0 * SIDE)

@@ -1,0 +1,452 @@
+"""Near-duplicate texts: MinHash over word shingles, banded LSH, and the exact Jaccard similarity of each candidate.
+
+Broder 1997 (resemblance), Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, chapter 3 (banding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmcurate.answers import normal
+from mmcurate.dedup.compiled import HAS_NUMBA, compiled
+
+SHINGLE_WORDS = 3
+NUM_BANDS, BAND_ROWS = 25, 5
+"""A pair of Jaccard similarity 0.7 shares a band with a probability of 0.99, one of 0.4 with 0.23."""
+_WINDOW = 8
+_TEXTS_AT_ONCE = 8_192
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """What is kept of N texts.
+
+    Attributes:
+        shingles: hashes of every run of words, all texts joined, (S,) uint32; a text that is too short has one, of
+            the whole.
+        offsets: where each text's shingles begin, (N + 1,) int64.
+        bands: (N, num_bands) uint32, a hash of each band's MinHashes.
+        numbers: a digest of each text's numbers, whatever their order, (N,) int64.
+        symbols: a digest of each text's numbers, signs, names of one letter or of capitals, and words such as "not" and
+            "even", in their order, (N,) int64: texts that differ here ask different things, however alike they are.
+    """
+
+    shingles: np.ndarray
+    offsets: np.ndarray
+    bands: np.ndarray
+    numbers: np.ndarray
+    symbols: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def sketch(
+    texts: pa.Array | pa.ChunkedArray | Sequence[str],
+    shingle_words: int = SHINGLE_WORDS,
+    num_bands: int = NUM_BANDS,
+    band_rows: int = BAND_ROWS,
+) -> Sketches:
+    """Returns the sketches of some texts.
+
+    Case, spacing and the punctuation of sentences don't count; digits, letters of any script, signs and brackets do.
+    Every ideograph is a word.
+
+    Args:
+        texts: N texts; null counts as empty.
+        shingle_words: how many words a shingle has.
+        num_bands, band_rows: of MinHashes; a pair of similarity s is proposed with probability
+            1 - (1 - s ** band_rows) ** num_bands.
+    """
+    if not isinstance(texts, (pa.Array, pa.ChunkedArray)):
+        texts = pa.array(texts, pa.large_string())
+    permutations = _permutations(num_bands * band_rows)
+    parts = []
+    for start in range(0, max(1, len(texts)), _TEXTS_AT_ONCE):
+        parts.append(_sketch(texts.slice(start, _TEXTS_AT_ONCE), shingle_words, band_rows, *permutations))
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([0] + [int(p.offsets[-1]) for p in parts])
+    return Sketches(
+        np.concatenate([p.shingles for p in parts]),
+        np.concatenate([np.zeros(1, np.int64), *(p.offsets[1:] + e for p, e in zip(parts, ends[:-1], strict=True))]),
+        np.concatenate([p.bands for p in parts]),
+        np.concatenate([p.numbers for p in parts]),
+        np.concatenate([p.symbols for p in parts]),
+    )
+
+
+def _sketch(
+    texts: pa.Array | pa.ChunkedArray, shingle_words: int, band_rows: int, factors: np.ndarray, summands: np.ndarray
+) -> Sketches:
+    data, offsets = _bytes(texts)
+    tokens, token_offsets = np.empty(len(data), np.uint32), np.zeros(len(offsets), np.int64)
+    numbers, symbols = np.zeros(len(offsets) - 1, np.int64), np.zeros(len(offsets) - 1, np.int64)
+    used = _tokens(data, offsets, _pivots(), tokens, token_offsets, numbers, symbols)
+    tokens = tokens[:used]
+    minhash = _minhash_compiled if HAS_NUMBA else _minhash_numpy
+    shingles, shingle_offsets, bands = minhash(tokens, token_offsets, shingle_words, band_rows, factors, summands)
+    return Sketches(shingles, shingle_offsets, bands, numbers, symbols)
+
+
+def _tokens(data: np.ndarray, offsets: np.ndarray, pivots: np.ndarray, *out: np.ndarray) -> int:
+    if HAS_NUMBA:
+        return int(_tokenise(data, offsets, _CLASSES, _LOWER, pivots, *out))
+    plain = data.tobytes(), offsets.tolist(), _CLASSES.tolist(), _LOWER.tolist(), pivots.tolist()  # no numpy scalars
+    return int(_tokenise(*plain, *out))
+
+
+def _bytes(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the texts' bytes, joined, and where each begins. Only texts that aren't ASCII are normalised here."""
+    column = texts.cast(pa.large_string()).fill_null("")
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.large_string())
+    foreign = pc.not_equal(pc.utf8_length(column), pc.binary_length(column))
+    if pc.any(foreign).as_py():
+        changed = [normal(t).casefold() for t in column.filter(foreign).to_pylist()]
+        column = pc.replace_with_mask(column, foreign, pa.array(changed, pa.large_string()))
+    if not len(column):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
+    if offsets[-1] == offsets[0]:
+        return np.zeros(0, np.uint8), np.zeros(len(offsets), np.int64)
+    data = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    return data, offsets - offsets[0]
+
+
+_BREAK, _DIGIT, _LETTER, _IDEOGRAPH, _SIGN, _MARK = range(6)
+
+
+def _classes() -> np.ndarray:
+    """Returns what each byte of a text is, (256,) uint8. Of the marks, only the signs belong to a number."""
+    out = np.full(256, _MARK, np.uint8)
+    out[:33] = out[127] = _BREAK
+    out[[ord(c) for c in "!\"$&'*,.:;?`_"]] = _BREAK
+    out[ord("0") : ord("9") + 1] = _DIGIT
+    out[ord("a") : ord("z") + 1] = out[ord("A") : ord("Z") + 1] = _LETTER
+    out[[ord(c) for c in "+-/<=>^%"]] = _SIGN
+    out[128:] = _LETTER
+    out[227:238] = _IDEOGRAPH  # the first of three bytes: kana, ideographs, hangul
+    return out
+
+
+def _lower() -> np.ndarray:
+    out = np.arange(256, dtype=np.int64)
+    out[ord("A") : ord("Z") + 1] += 32
+    return out
+
+
+_CLASSES, _LOWER = _classes(), _lower()
+
+
+@compiled
+def _tokenise(
+    data: np.ndarray,
+    offsets: np.ndarray,
+    classes: np.ndarray,
+    lower: np.ndarray,
+    pivots: np.ndarray,
+    tokens: np.ndarray,
+    token_offsets: np.ndarray,
+    numbers: np.ndarray,
+    symbols: np.ndarray,
+) -> int:
+    """Writes a hash of each token and, a text, the digests of its numbers and symbols.
+
+    A number is a run of digits, with a decimal part where there is one. A hyphen or dash between words is no sign.
+    """
+    used = 0
+    for text in range(len(offsets) - 1):
+        i, end = offsets[text], offsets[text + 1]
+        total = sequence = 0
+        # The number of an exercise, "12. " or "(3) ", isn't the question's.
+        j = i
+        while j < end and (data[j] <= 32 or data[j] == 40):
+            j += 1
+        first = j
+        while j < end and classes[data[j]] == 1:
+            j += 1
+        if first < j < first + 4 and j + 1 < end and (data[j] == 46 or data[j] == 41) and data[j + 1] <= 32:
+            i = j + 1
+        word_before = False
+        while i < end:
+            c = data[i]
+            kind = classes[c]
+            i += 1
+            if kind == 0:
+                continue
+            h = ((2166136261 ^ lower[c]) * 16777619) & 0xFFFFFFFF
+            number = symbol = False
+            if kind == 2:
+                begin = i
+                capitals = c < 97
+                while i < end and 1 <= classes[data[i]] <= 2:
+                    h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
+                    capitals = capitals and data[i] < 97
+                    i += 1
+                word_before = i > begin
+                if i == begin:
+                    symbol = c != 97 and c != 65  # a name, but for the article
+                else:
+                    symbol = (capitals and i - begin < 5) or (c >= 128 and i == begin + 1)
+            elif kind == 1:
+                while i < end and classes[data[i]] == 1:
+                    h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
+                    i += 1
+                if i + 1 < end and data[i] == 46 and classes[data[i + 1]] == 1:
+                    h = ((h ^ 46) * 16777619) & 0xFFFFFFFF
+                    i += 1
+                    while i < end and classes[data[i]] == 1:
+                        h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
+                        i += 1
+                number = symbol = True
+                word_before = False
+            elif kind == 3:
+                for _ in range(2):
+                    if i < end:
+                        h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
+                        i += 1
+                word_before = False
+            else:
+                if c == 45 and word_before:
+                    j = i
+                    while j < end and data[j] <= 32:
+                        j += 1
+                    if j + 1 < end and classes[data[j]] == 2 and classes[data[j + 1]] == 2:
+                        continue
+                symbol, word_before = kind == 4, False
+            h ^= h >> 16
+            h = (h * 0x85EBCA6B) & 0xFFFFFFFF
+            h ^= h >> 13
+            h = (h * 0xC2B2AE35) & 0xFFFFFFFF
+            h ^= h >> 16
+            tokens[used] = h
+            used += 1
+            if number:
+                total = (total + h * (h | 1)) & 0x7FFFFFFFFFFFFFF
+            if symbol or pivots[h & 65535] == h:
+                sequence = (sequence * 0x5BD1E995 + h) & 0x7FFFFFFFFFFFFFF
+        numbers[text], symbols[text] = total, sequence
+        token_offsets[text + 1] = used
+    return used
+
+
+_PIVOTS = """
+not no non never neither nor none except without least most less more fewer greater smaller larger minimum maximum min max
+smallest largest lowest highest shortest longest youngest oldest first last second third odd even prime left right above below
+top bottom upper lower inside outside inscribed circumscribed increase decrease increases decreases increasing decreasing
+before after true false correct incorrect positive negative sum difference product quotient perimeter area radius diameter
+north south east west clockwise counterclockwise horizontal vertical red blue green yellow black white orange purple
+one two three four five six seven eight nine ten half twice double triple sin cos tan log ln
+""".split()
+"""Words that change what is asked where everything else stays."""
+
+
+@cache
+def _pivots() -> np.ndarray:
+    """Returns the pivots' hashes, each in the slot of its low bits, (65536,) int64."""
+    column = pa.array(_PIVOTS, pa.large_string())
+    data, offsets = _bytes(column)
+    none, tokens = np.zeros(65536, np.int64), np.empty(len(data), np.uint32)
+    ends, unused = np.zeros(len(offsets), np.int64), np.zeros(len(offsets) - 1, np.int64)
+    used = _tokens(data, offsets, none, tokens, ends, unused, unused.copy())
+    out = np.zeros(65536, np.int64)
+    out[tokens[:used] & 65535] = tokens[:used]
+    return out
+
+
+@cache
+def _permutations(num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the factors (odd) and summands of `num` permutations of 32 bits, by splitmix64 from 1."""
+    state, out = 1, []
+    for _ in range(2 * num):
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        z = state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+        out.append((z ^ (z >> 31)) >> 32)
+    values = np.array(out, np.uint32)
+    return values[:num] | np.uint32(1), values[num:]
+
+
+@compiled
+def _minhash_compiled(
+    tokens: np.ndarray, offsets: np.ndarray, words: int, rows: int, factors: np.ndarray, summands: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    num, num_hashes = len(offsets) - 1, len(factors)
+    shingles, ends = np.empty(len(tokens) + num, np.uint32), np.zeros(num + 1, np.int64)
+    out = np.empty((num, num_hashes // rows), np.uint32)
+    low = np.empty(num_hashes, np.uint32)
+    used = 0
+    for text in range(num):
+        start, count = offsets[text], offsets[text + 1] - offsets[text]
+        width, begin = min(words, count), used
+        for i in range(max(1, count - words + 1)):
+            h = np.uint32(width)
+            for k in range(width):
+                h = np.uint32((h ^ tokens[start + i + k]) * np.uint32(0x9E3779B1))
+                h = np.uint32(h ^ (h >> np.uint32(15)))
+            h = np.uint32(h * np.uint32(0x85EBCA6B))
+            shingles[used] = np.uint32(h ^ (h >> np.uint32(13)))
+            used += 1
+        low[:] = np.uint32(0xFFFFFFFF)
+        s = begin
+        while s + 4 <= used:  # four at a time: a quarter of the reads and writes of `low`
+            h0, h1, h2, h3 = shingles[s], shingles[s + 1], shingles[s + 2], shingles[s + 3]
+            for p in range(num_hashes):
+                f, d = factors[p], summands[p]
+                first = min(np.uint32(f * h0 + d), np.uint32(f * h1 + d))
+                second = min(np.uint32(f * h2 + d), np.uint32(f * h3 + d))
+                low[p] = min(low[p], min(first, second))
+            s += 4
+        while s < used:
+            h0 = shingles[s]
+            for p in range(num_hashes):
+                low[p] = min(low[p], np.uint32(factors[p] * h0 + summands[p]))
+            s += 1
+        for band in range(num_hashes // rows):
+            h = np.uint32(band)
+            for k in range(rows):
+                h = np.uint32((h ^ low[band * rows + k]) * np.uint32(0x9E3779B1))
+                h = np.uint32(h ^ (h >> np.uint32(15)))
+            out[text, band] = h
+        ends[text + 1] = used
+    return shingles[:used].copy(), ends, out
+
+
+def _minhash_numpy(
+    tokens: np.ndarray, offsets: np.ndarray, words: int, rows: int, factors: np.ndarray, summands: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    lows = np.empty((len(offsets) - 1, len(factors)), np.uint32)
+    parts, ends = [], [0]
+    for text in range(len(lows)):
+        mine = tokens[offsets[text] : offsets[text + 1]]
+        width = min(words, len(mine))
+        h = np.full(max(1, len(mine) - words + 1), width, np.uint32)
+        for k in range(width):
+            h = (h ^ mine[k : k + len(h)]) * np.uint32(0x9E3779B1)
+            h ^= h >> np.uint32(15)
+        h = h * np.uint32(0x85EBCA6B)
+        h ^= h >> np.uint32(13)
+        lows[text] = (factors[:, None] * h[None, :] + summands[:, None]).min(1)
+        parts.append(h)
+        ends.append(ends[-1] + len(h))
+    low = lows.reshape(len(lows), -1, rows)
+    bands = np.broadcast_to(np.arange(low.shape[1], dtype=np.uint32), low.shape[:2]).copy()
+    for k in range(rows):
+        bands = (bands ^ low[:, :, k]) * np.uint32(0x9E3779B1)
+        bands ^= bands >> np.uint32(15)
+    return np.concatenate(parts) if parts else np.zeros(0, np.uint32), np.array(ends, np.int64), bands
+
+
+def candidates(bands: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """Returns pairs of texts that share a band, each once, (P, 2) int64 with the smaller index first.
+
+    In a band shared by many, each is paired with the few before it and with the first, so that the number of pairs
+    grows with the number of texts, not with its square.
+
+    Args:
+        bands: (N, B) uint32, of `Sketches`.
+        groups: (N,) integers; only texts of one group are paired.
+
+    Raises:
+        ValueError: more than 16.7 million texts.
+    """
+    num = len(bands)
+    if num >= 1 << 24:
+        raise ValueError(f"{num:,} texts are over the limit of {1 << 24:,} at once: split them by source or language")
+    found: list[np.ndarray] = []
+    held = 0
+    index = np.arange(num, dtype=np.uint64)
+    mask = np.uint64((1 << 24) - 1)
+    start = np.zeros(num, np.uint64) if groups is None else groups.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
+    for band in np.ascontiguousarray(bands.T):
+        key = (start ^ band) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+        key *= np.uint64(0xBF58476D1CE4E5B9)
+        key = np.sort((key & ~mask) | index)  # 40 bits of the key, then the index: one plain sort
+        who, same = (key & mask).astype(np.int64), key >> np.uint64(24)
+        for back in range(1, _WINDOW + 1):
+            hit = np.flatnonzero(same[back:] == same[:-back])
+            if not len(hit):
+                break
+            found.append(who[hit] * num + who[hit + back])
+            held += len(hit)
+        begins = np.flatnonzero(np.concatenate([[True], same[1:] != same[:-1]])) if num else np.zeros(0, np.int64)
+        sizes = np.diff(np.append(begins, num))
+        for begin, size in zip(begins[sizes > _WINDOW + 1], sizes[sizes > _WINDOW + 1], strict=True):
+            found.append(who[begin] * num + who[begin + _WINDOW + 1 : begin + size])
+        if held > 4 * num + 1_000_000:
+            found, held = [np.unique(np.concatenate(found))], 0
+    pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    return np.stack([pairs // max(1, num), pairs % max(1, num)], axis=1)
+
+
+def jaccard(sketches: Sketches, pairs: np.ndarray) -> np.ndarray:
+    """Returns the exact Jaccard similarity of the shingle sets of each pair, (P,) float32.
+
+    Args:
+        sketches: of the texts.
+        pairs: (P, 2) int64.
+    """
+    if HAS_NUMBA:
+        return _jaccard_compiled(sketches.shingles, sketches.offsets, pairs)
+    out = np.empty(len(pairs), np.float32)
+    for k, (i, j) in enumerate(pairs):
+        a, b = (np.unique(sketches.shingles[sketches.offsets[t] : sketches.offsets[t + 1]]) for t in (i, j))
+        shared = len(np.intersect1d(a, b, assume_unique=True))
+        out[k] = shared / (len(a) + len(b) - shared)
+    return out
+
+
+@compiled
+def _jaccard_compiled(shingles: np.ndarray, offsets: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    out = np.empty(len(pairs), np.float32)
+    size = 1024
+    keys, stamps = np.zeros(size, np.uint32), np.zeros(size, np.int64)
+    sides = np.zeros(size, np.uint8)
+    stamp = 0
+    for k in range(len(pairs)):
+        lengths = offsets[pairs[k, 0] + 1] - offsets[pairs[k, 0]] + offsets[pairs[k, 1] + 1] - offsets[pairs[k, 1]]
+        if 2 * lengths > size:
+            while size < 2 * lengths:
+                size *= 2
+            keys, stamps, sides = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint8)
+        stamp += 1
+        total = both = 0
+        for side in range(2):
+            bit = np.uint8(1 + side)
+            for s in range(offsets[pairs[k, side]], offsets[pairs[k, side] + 1]):
+                h = shingles[s]
+                slot = np.int64(h ^ (h >> np.uint32(16))) & (size - 1)
+                while stamps[slot] == stamp and keys[slot] != h:
+                    slot = (slot + 1) & (size - 1)
+                if stamps[slot] != stamp:
+                    stamps[slot], keys[slot], sides[slot] = stamp, h, bit
+                    total += 1
+                elif not sides[slot] & bit:
+                    sides[slot] |= bit
+                    both += 1
+        out[k] = both / total
+    return out
+
+
+def near_pairs(
+    texts: pa.Array | pa.ChunkedArray | Sequence[str], min_jaccard: float = 0.7
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the pairs of texts at least so similar, and how similar they are.
+
+    Returns:
+        (P, 2) int64, the smaller index first, and (P,) float32.
+    """
+    sketches = sketch(texts)
+    pairs = candidates(sketches.bands)
+    similarity = jaccard(sketches, pairs)
+    keep = similarity >= min_jaccard
+    return pairs[keep], similarity[keep]
