@@ -105,7 +105,19 @@ def is_plain(image: Any) -> bool:
 
 
 def pixels(data: bytes) -> Any:
-    """Returns the picture as an upright RGB `PIL.Image`.
+    """Returns the picture as an upright RGB `PIL.Image`, as `upright` does."""
+    image = opened(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image.load()
+        except Exception as error:
+            raise BadPicture(f"cut off or damaged {image.format or 'picture'} ({error})") from None
+    return upright(image)
+
+
+def upright(image: Any) -> Any:
+    """Returns a decoded `PIL.Image` as an upright RGB one.
 
     EXIF rotation is applied, 16-bit and float greys are scaled to 8 bits, transparency is laid on white.
     """
@@ -113,10 +125,6 @@ def pixels(data: bytes) -> Any:
     import PIL.Image
     import PIL.ImageOps
 
-    image = opened(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image.load()
     image = PIL.ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = PIL.Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
@@ -150,13 +158,13 @@ def data_url(data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def thumbnail_url(data: bytes, side: int = 280) -> str:
-    """Returns a small JPEG of the picture as a `data:` URL, for reports."""
+def thumbnail(data: bytes, side: int = 280) -> bytes:
+    """Returns a small JPEG of the picture, for reports."""
     image = pixels(data)
     image.thumbnail((side, side))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
+    return out.getvalue()
 
 
 def digest(data: bytes) -> str:

@@ -17,24 +17,9 @@ from mmcurate.progress import say
 from mmcurate.run import Run
 from mmcurate.running import Running, add_step
 from mmcurate.select import Selection
-from mmcurate.sources import HFDataset, Rows
+from mmcurate.sources.hub import as_source
 from mmcurate.state import ROWS, Entry, State
 from mmcurate.step import Context, Step, snake_case
-
-
-def as_source(thing: Any) -> Any:
-    """Returns a source, a finished run or a `datasets.Dataset` as a source.
-
-    Raises:
-        SettingsError: it is none of these.
-    """
-    if type(thing).__module__.partition(".")[0] == "datasets":
-        return HFDataset(thing)
-    if isinstance(thing, Rows):
-        return thing
-    raise SettingsError(
-        f"a pipeline starts with a source, a finished run or a datasets.Dataset, not {type(thing).__name__}"
-    )
 
 
 class Pipeline:

@@ -40,11 +40,18 @@ def _inputs(state: State, step: Step) -> list[tuple[str, Ref]]:
     return [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in names]
 
 
+def _signature_inputs(state: State, step: Step, signatures: Step) -> list[tuple[str, Ref]]:
+    """Returns the columns that a step's signatures are handed."""
+    names = ("id", *signatures.requires)
+    return [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in names]
+
+
 def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
     """Adds a step's columns to a state; returns its entry and the columns it reads."""
     inputs = _inputs(state, step)
     signatures = step.signatures()
     if signatures is not None:
+        _signature_inputs(state, step, signatures)
         hidden = f"{step.name}.signatures"
         made = Entry(hidden, "columns", {}, columns=dict.fromkeys(signatures.provides.names, ""), hidden=True)
         state.entries.setdefault(hidden, made)
@@ -170,9 +177,7 @@ class Running:
         """Does what is missing of a step; returns how many failures may pass."""
         signatures = step.signatures()
         if signatures is not None:
-            inputs = [
-                (n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in ("id", *signatures.requires)
-            ]
+            inputs = _signature_inputs(state, step, signatures)
             hidden = Entry(
                 f"{step.name}.signatures",
                 "columns",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mmcurate.chat.store import cache_folder
 from mmcurate.errors import ColumnError, SettingsError
-from mmcurate.ingest import as_table, canonical
+from mmcurate.canonical import as_table, canonical
 from mmcurate.progress import say
 from mmcurate.sources.hub import undecoded
 from mmcurate.sources.source import rename

@@ -35,9 +35,16 @@ def small_grey(data: bytes) -> Any:
             except OSError as error:
                 raise pictures.BadPicture(f"cut off or damaged JPEG ({error})") from None
         return image if image.mode == "L" else image.convert("L")
-    image = pictures.pixels(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image.load()
+        except Exception as error:
+            raise pictures.BadPicture(f"cut off or damaged {image.format or 'picture'} ({error})") from None
     factor = max(1, min(image.width, image.height) // _DRAFT)
-    return (image.reduce(factor) if factor > 1 else image).convert("L")
+    if factor > 1 and image.mode in ("RGB", "RGBA", "L"):
+        image = image.reduce(factor)  # before anything is done to every pixel
+    return pictures.upright(image).convert("L")
 
 
 def content_box(grey: np.ndarray) -> tuple[int, int, int, int]:

@@ -17,7 +17,7 @@ from mmcurate.dedup import confirm, text
 from mmcurate.dedup.image import SIDE, thumbnails
 from mmcurate.dedup.keep_first import keep_first, ranks
 from mmcurate.dedup.keys import KEYS, question_keys
-from mmcurate.dedup.neighbours import alike, orientations
+from mmcurate.dedup.neighbours import WHOLE, Lookalikes, orientations
 from mmcurate.prompts import clean_question
 from mmcurate.step import Step, settings
 
@@ -37,9 +37,8 @@ class NearSignatures(Step):
     provides: ClassVar[pa.Schema] = pa.schema(
         [
             *KEYS,
-            ("shingles", pa.large_list(pa.uint32())),
+            ("tokens", pa.large_list(pa.uint32())),
             ("bands", pa.large_list(pa.uint32())),
-            ("numbers", pa.int64()),
             ("symbols", pa.int64()),
             ("thumbs", THUMBS),  # of each picture, two thumbnails; null where a picture can't be decoded
             ("picture_problem", pa.string()),
@@ -68,11 +67,10 @@ class NearSignatures(Step):
         width = sketches.bands.shape[1]
         made: dict[str, Any] = {
             **question_keys(table),
-            "shingles": pa.LargeListArray.from_arrays(pa.array(sketches.offsets), pa.array(sketches.shingles)),
+            "tokens": pa.LargeListArray.from_arrays(pa.array(sketches.offsets), pa.array(sketches.tokens)),
             "bands": pa.LargeListArray.from_arrays(
                 pa.array(np.arange(len(sketches) + 1) * width), pa.array(sketches.bands.ravel())
             ),
-            "numbers": sketches.numbers,
             "symbols": sketches.symbols,
             "thumbs": pa.array(thumbs, THUMBS),
             "picture_problem": problems,
@@ -91,7 +89,7 @@ class Signatures:
         self.table = table
         self.num_images = pc.fill_null(pc.list_value_length(table["images"]), 0).to_numpy().astype(np.int64)
         self.bands = _rectangle(table["bands"])
-        self.numbers, self.symbols = table["numbers"].to_numpy(), table["symbols"].to_numpy()
+        self.symbols = table["symbols"].to_numpy()
         self.usable = pc.is_valid(table["thumbs"]).to_numpy()
         self.look = lru_cache(_LOOKS)(self._look)
         self.turned = lru_cache(_LOOKS // 8)(lambda row, picture: confirm.turned(self.look(row, picture)))
@@ -109,13 +107,12 @@ class Signatures:
 
     def sketches(self, rows: np.ndarray) -> text.Sketches:
         """Returns the text sketches of some rows."""
-        lists = self.table["shingles"].take(pa.array(rows)).combine_chunks()
+        lists = self.table["tokens"].take(pa.array(rows)).combine_chunks()
         offsets = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))])
         return text.Sketches(
             lists.flatten().to_numpy(),
             offsets.astype(np.int64),
             self.bands[rows],
-            self.numbers[rows],
             self.symbols[rows],
         )
 
@@ -162,18 +159,20 @@ def same_pictures(a: Signatures, i: int, b: Signatures, j: int, *, turns: bool =
     return True
 
 
-def text_pairs(mine: Signatures, rows: np.ndarray, groups: np.ndarray, min_jaccard: float) -> np.ndarray:
+def text_pairs(
+    mine: Signatures, rows: np.ndarray, groups: np.ndarray, shingle_words: int, min_jaccard: float
+) -> np.ndarray:
     """Returns the pairs of some rows, by their places in `rows`, whose texts are near and whose groups are equal."""
     pairs = text.candidates(mine.bands[rows], groups)
     if not len(pairs):
         return pairs
     pairs = pairs[groups[pairs[:, 0]] == groups[pairs[:, 1]]]
-    return pairs[_jaccard(mine, rows, pairs) >= min_jaccard]
+    return pairs[_jaccard(mine, rows, pairs, shingle_words) >= min_jaccard]
 
 
-def _jaccard(mine: Signatures, rows: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def _jaccard(mine: Signatures, rows: np.ndarray, pairs: np.ndarray, shingle_words: int) -> np.ndarray:
     used, places = np.unique(pairs, return_inverse=True)
-    return text.jaccard(mine.sketches(rows[used]), places.reshape(pairs.shape))
+    return text.jaccard(mine.sketches(rows[used]), places.reshape(pairs.shape), shingle_words)
 
 
 def joined(num: int, pairs: np.ndarray) -> np.ndarray:
@@ -289,7 +288,7 @@ class NearDedup(Step):
                 number(texts, gold), return_index=True, return_inverse=True
             )
             groups = number(gold, symbols)[first_of]
-            linked = text_pairs(mine, rows[first_of], groups, self.min_jaccard)
+            linked = text_pairs(mine, rows[first_of], groups, self.shingle_words, self.min_jaccard)
             near_texts = joined(len(distinct), linked)[text_of]
         pairs = [np.zeros((0, 2), np.int64)]
         shown = (mine.num_images[rows] > 0) & (self.by != "text")
@@ -306,7 +305,7 @@ class NearDedup(Step):
         def similarity(item: int, kept: int) -> float:
             near = 1.0
             if text_of[item] != text_of[kept] and self.by != "images":
-                near = float(_jaccard(mine, rows, np.array([[item, kept]]))[0])
+                near = float(_jaccard(mine, rows, np.array([[item, kept]]), self.shingle_words)[0])
                 if near < self.min_jaccard:
                     return 0.0
             if shown[item] and not same_pictures(mine, rows[item], mine, rows[kept], turns=self.turned):
@@ -317,8 +316,12 @@ class NearDedup(Step):
         return rows[kept[of]], np.asarray(near[of])
 
     def _alike(self, mine: Signatures, rows: np.ndarray) -> np.ndarray:
-        thumbs = mine.thumbs(rows)
-        pairs = np.concatenate([alike(thumbs, t) for t in (orientations(thumbs) if self.turned else [thumbs])])
+        lookalikes, found = Lookalikes(lambda some: mine.thumbs(rows[some]), len(rows)), []
+        for start in range(0, len(rows), WHOLE):
+            thumbs = mine.thumbs(rows[start : start + WHOLE])
+            for turn in orientations(thumbs) if self.turned else [thumbs]:
+                found.append(lookalikes.find(turn) + np.array([start, 0]))
+        pairs = np.concatenate(found)
         return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def describe(self) -> Mapping[str, Any]:

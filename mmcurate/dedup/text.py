@@ -28,23 +28,20 @@ class Sketches:
     """What is kept of N texts.
 
     Attributes:
-        shingles: hashes of every run of words, all texts joined, (S,) uint32; a text that is too short has one, of
-            the whole.
-        offsets: where each text's shingles begin, (N + 1,) int64.
+        tokens: a hash of each word, number and sign, all texts joined, (T,) uint32; the numbers' are odd.
+        offsets: where each text's tokens begin, (N + 1,) int64.
         bands: (N, num_bands) uint32, a hash of each band's MinHashes.
-        numbers: a digest of each text's numbers, whatever their order, (N,) int64.
         symbols: a digest of each text's numbers, signs, names of one letter or of capitals, and words such as "not" and
             "even", in their order, (N,) int64: texts that differ here ask different things, however alike they are.
     """
 
-    shingles: np.ndarray
+    tokens: np.ndarray
     offsets: np.ndarray
     bands: np.ndarray
-    numbers: np.ndarray
     symbols: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.symbols)
 
 
 def sketch(
@@ -74,10 +71,9 @@ def sketch(
         return parts[0]
     ends = np.cumsum([0] + [int(p.offsets[-1]) for p in parts])
     return Sketches(
-        np.concatenate([p.shingles for p in parts]),
+        np.concatenate([p.tokens for p in parts]),
         np.concatenate([np.zeros(1, np.int64), *(p.offsets[1:] + e for p, e in zip(parts, ends[:-1], strict=True))]),
         np.concatenate([p.bands for p in parts]),
-        np.concatenate([p.numbers for p in parts]),
         np.concatenate([p.symbols for p in parts]),
     )
 
@@ -87,12 +83,11 @@ def _sketch(
 ) -> Sketches:
     data, offsets = _bytes(texts)
     tokens, token_offsets = np.empty(len(data), np.uint32), np.zeros(len(offsets), np.int64)
-    numbers, symbols = np.zeros(len(offsets) - 1, np.int64), np.zeros(len(offsets) - 1, np.int64)
-    used = _tokens(data, offsets, _pivots(), tokens, token_offsets, numbers, symbols)
-    tokens = tokens[:used]
+    symbols = np.zeros(len(offsets) - 1, np.int64)
+    used = _tokens(data, offsets, _pivots(), tokens, token_offsets, symbols)
+    tokens = tokens[:used].copy()
     minhash = _minhash_compiled if HAS_NUMBA else _minhash_numpy
-    shingles, shingle_offsets, bands = minhash(tokens, token_offsets, shingle_words, band_rows, factors, summands)
-    return Sketches(shingles, shingle_offsets, bands, numbers, symbols)
+    return Sketches(tokens, token_offsets, minhash(tokens, token_offsets, shingle_words, band_rows, factors, summands), symbols)
 
 
 def _tokens(data: np.ndarray, offsets: np.ndarray, pivots: np.ndarray, *out: np.ndarray) -> int:
@@ -154,17 +149,16 @@ def _tokenise(
     pivots: np.ndarray,
     tokens: np.ndarray,
     token_offsets: np.ndarray,
-    numbers: np.ndarray,
     symbols: np.ndarray,
 ) -> int:
-    """Writes a hash of each token and, a text, the digests of its numbers and symbols.
+    """Writes a hash of each token, odd for numbers, and a digest of each text's symbols.
 
     A number is a run of digits, with a decimal part where there is one. A hyphen or dash between words is no sign.
     """
     used = 0
     for text in range(len(offsets) - 1):
         i, end = offsets[text], offsets[text + 1]
-        total = sequence = 0
+        sequence = 0
         # The number of an exercise, "12. " or "(3) ", isn't the question's.
         j = i
         while j < end and (data[j] <= 32 or data[j] == 40):
@@ -226,13 +220,12 @@ def _tokenise(
             h ^= h >> 13
             h = (h * 0xC2B2AE35) & 0xFFFFFFFF
             h ^= h >> 16
+            h = h | 1 if number else h & 0xFFFFFFFE
             tokens[used] = h
             used += 1
-            if number:
-                total = (total + h * (h | 1)) & 0x7FFFFFFFFFFFFFF
             if symbol or pivots[h & 65535] == h:
                 sequence = (sequence * 0x5BD1E995 + h) & 0x7FFFFFFFFFFFFFF
-        numbers[text], symbols[text] = total, sequence
+        symbols[text] = sequence
         token_offsets[text + 1] = used
     return used
 
@@ -254,8 +247,8 @@ def _pivots() -> np.ndarray:
     column = pa.array(_PIVOTS, pa.large_string())
     data, offsets = _bytes(column)
     none, tokens = np.zeros(65536, np.int64), np.empty(len(data), np.uint32)
-    ends, unused = np.zeros(len(offsets), np.int64), np.zeros(len(offsets) - 1, np.int64)
-    used = _tokens(data, offsets, none, tokens, ends, unused, unused.copy())
+    unused = np.zeros(len(offsets), np.int64)
+    used = _tokens(data, offsets, none, tokens, unused, unused.copy())
     out = np.zeros(65536, np.int64)
     out[tokens[:used] & 65535] = tokens[:used]
     return out
@@ -278,25 +271,26 @@ def _permutations(num: int) -> tuple[np.ndarray, np.ndarray]:
 @compiled
 def _minhash_compiled(
     tokens: np.ndarray, offsets: np.ndarray, words: int, rows: int, factors: np.ndarray, summands: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> np.ndarray:
     num, num_hashes = len(offsets) - 1, len(factors)
-    shingles, ends = np.empty(len(tokens) + num, np.uint32), np.zeros(num + 1, np.int64)
+    longest = 1
+    for text in range(num):
+        longest = max(longest, offsets[text + 1] - offsets[text])
+    shingles = np.empty(longest, np.uint32)
     out = np.empty((num, num_hashes // rows), np.uint32)
     low = np.empty(num_hashes, np.uint32)
-    used = 0
     for text in range(num):
         start, count = offsets[text], offsets[text + 1] - offsets[text]
-        width, begin = min(words, count), used
-        for i in range(max(1, count - words + 1)):
+        width, used = min(words, count), max(1, count - words + 1)
+        for i in range(used):
             h = np.uint32(width)
             for k in range(width):
                 h = np.uint32((h ^ tokens[start + i + k]) * np.uint32(0x9E3779B1))
                 h = np.uint32(h ^ (h >> np.uint32(15)))
             h = np.uint32(h * np.uint32(0x85EBCA6B))
-            shingles[used] = np.uint32(h ^ (h >> np.uint32(13)))
-            used += 1
+            shingles[i] = np.uint32(h ^ (h >> np.uint32(13)))
         low[:] = np.uint32(0xFFFFFFFF)
-        s = begin
+        s = 0
         while s + 4 <= used:  # four at a time: a quarter of the reads and writes of `low`
             h0, h1, h2, h3 = shingles[s], shingles[s + 1], shingles[s + 2], shingles[s + 3]
             for p in range(num_hashes):
@@ -316,33 +310,33 @@ def _minhash_compiled(
                 h = np.uint32((h ^ low[band * rows + k]) * np.uint32(0x9E3779B1))
                 h = np.uint32(h ^ (h >> np.uint32(15)))
             out[text, band] = h
-        ends[text + 1] = used
-    return shingles[:used].copy(), ends, out
+    return out
 
 
 def _minhash_numpy(
     tokens: np.ndarray, offsets: np.ndarray, words: int, rows: int, factors: np.ndarray, summands: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> np.ndarray:
     lows = np.empty((len(offsets) - 1, len(factors)), np.uint32)
-    parts, ends = [], [0]
     for text in range(len(lows)):
-        mine = tokens[offsets[text] : offsets[text + 1]]
-        width = min(words, len(mine))
-        h = np.full(max(1, len(mine) - words + 1), width, np.uint32)
-        for k in range(width):
-            h = (h ^ mine[k : k + len(h)]) * np.uint32(0x9E3779B1)
-            h ^= h >> np.uint32(15)
-        h = h * np.uint32(0x85EBCA6B)
-        h ^= h >> np.uint32(13)
+        h = shingles(tokens[offsets[text] : offsets[text + 1]], words)
         lows[text] = (factors[:, None] * h[None, :] + summands[:, None]).min(1)
-        parts.append(h)
-        ends.append(ends[-1] + len(h))
     low = lows.reshape(len(lows), -1, rows)
     bands = np.broadcast_to(np.arange(low.shape[1], dtype=np.uint32), low.shape[:2]).copy()
     for k in range(rows):
         bands = (bands ^ low[:, :, k]) * np.uint32(0x9E3779B1)
         bands ^= bands >> np.uint32(15)
-    return np.concatenate(parts) if parts else np.zeros(0, np.uint32), np.array(ends, np.int64), bands
+    return bands
+
+
+def shingles(tokens: np.ndarray, words: int) -> np.ndarray:
+    """Returns a hash of every run of so many tokens of one text, (S,) uint32; of a shorter text, one of the whole."""
+    width = min(words, len(tokens))
+    h = np.full(max(1, len(tokens) - words + 1), width, np.uint32)
+    for k in range(width):
+        h = (h ^ tokens[k : k + len(h)]) * np.uint32(0x9E3779B1)
+        h ^= h >> np.uint32(15)
+    h = h * np.uint32(0x85EBCA6B)
+    return np.asarray(h ^ (h >> np.uint32(13)))
 
 
 def candidates(bands: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -388,52 +382,72 @@ def candidates(bands: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
     return np.stack([pairs // max(1, num), pairs % max(1, num)], axis=1)
 
 
-def jaccard(sketches: Sketches, pairs: np.ndarray) -> np.ndarray:
+def jaccard(sketches: Sketches, pairs: np.ndarray, shingle_words: int = SHINGLE_WORDS) -> np.ndarray:
     """Returns the exact Jaccard similarity of the shingle sets of each pair, (P,) float32.
 
     Args:
         sketches: of the texts.
         pairs: (P, 2) int64.
+        shingle_words: how many words a shingle has; 1 compares the words, whatever their order.
     """
+    shared, ours, theirs = overlap(sketches, pairs, shingle_words)
+    return np.asarray(shared / (ours + theirs - shared), np.float32)
+
+
+def overlap(sketches: Sketches, pairs: np.ndarray, shingle_words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns how many different shingles each pair shares, and how many each of the two has; three (P,) int64."""
     if HAS_NUMBA:
-        return _jaccard_compiled(sketches.shingles, sketches.offsets, pairs)
-    out = np.empty(len(pairs), np.float32)
-    for k, (i, j) in enumerate(pairs):
-        a, b = (np.unique(sketches.shingles[sketches.offsets[t] : sketches.offsets[t + 1]]) for t in (i, j))
-        shared = len(np.intersect1d(a, b, assume_unique=True))
-        out[k] = shared / (len(a) + len(b) - shared)
-    return out
+        out = _overlap_compiled(sketches.tokens, sketches.offsets, pairs, shingle_words)
+        return out[0], out[1], out[2]
+    out = np.empty((3, len(pairs)), np.int64)
+    for k, pair in enumerate(pairs):
+        sets = [
+            np.unique(shingles(sketches.tokens[sketches.offsets[t] : sketches.offsets[t + 1]], shingle_words))
+            for t in pair
+        ]
+        out[:, k] = len(np.intersect1d(*sets, assume_unique=True)), len(sets[0]), len(sets[1])
+    return out[0], out[1], out[2]
 
 
 @compiled
-def _jaccard_compiled(shingles: np.ndarray, offsets: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    out = np.empty(len(pairs), np.float32)
+def _overlap_compiled(tokens: np.ndarray, offsets: np.ndarray, pairs: np.ndarray, words: int) -> np.ndarray:
+    out = np.empty((3, len(pairs)), np.int64)
     size = 1024
-    keys, stamps = np.zeros(size, np.uint32), np.zeros(size, np.int64)
-    sides = np.zeros(size, np.uint8)
+    keys, stamps, sides = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint8)
     stamp = 0
-    for k in range(len(pairs)):
-        lengths = offsets[pairs[k, 0] + 1] - offsets[pairs[k, 0]] + offsets[pairs[k, 1] + 1] - offsets[pairs[k, 1]]
-        if 2 * lengths > size:
-            while size < 2 * lengths:
+    for pair in range(len(pairs)):
+        total = 0
+        for side in range(2):
+            total += max(1, offsets[pairs[pair, side] + 1] - offsets[pairs[pair, side]])
+        if 2 * total > size:
+            while size < 2 * total:
                 size *= 2
             keys, stamps, sides = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint8)
         stamp += 1
-        total = both = 0
+        both = 0
         for side in range(2):
-            bit = np.uint8(1 + side)
-            for s in range(offsets[pairs[k, side]], offsets[pairs[k, side] + 1]):
-                h = shingles[s]
+            bit, mine = np.uint8(1 + side), 0
+            start, end = offsets[pairs[pair, side]], offsets[pairs[pair, side] + 1]
+            width = min(words, end - start)
+            for i in range(max(1, end - start - words + 1)):
+                h = np.uint32(width)
+                for k in range(width):
+                    h = np.uint32((h ^ tokens[start + i + k]) * np.uint32(0x9E3779B1))
+                    h = np.uint32(h ^ (h >> np.uint32(15)))
+                h = np.uint32(h * np.uint32(0x85EBCA6B))
+                h = np.uint32(h ^ (h >> np.uint32(13)))
                 slot = np.int64(h ^ (h >> np.uint32(16))) & (size - 1)
                 while stamps[slot] == stamp and keys[slot] != h:
                     slot = (slot + 1) & (size - 1)
                 if stamps[slot] != stamp:
                     stamps[slot], keys[slot], sides[slot] = stamp, h, bit
-                    total += 1
+                    mine += 1
                 elif not sides[slot] & bit:
                     sides[slot] |= bit
                     both += 1
-        out[k] = both / total
+                    mine += 1
+            out[1 + side, pair] = mine
+        out[0, pair] = both
     return out
 
 

@@ -83,6 +83,21 @@ class HFDataset(Source):
         yield from _rows(self.dataset, "the data set", self.columns, self.name, self.licence)
 
 
+def as_source(thing: Any) -> Any:
+    """Returns a source, a finished run or a `datasets.Dataset` as a source.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
+    if type(thing).__module__.partition(".")[0] == "datasets":
+        return HFDataset(thing)
+    if isinstance(thing, Rows):
+        return thing
+    raise SettingsError(
+        f"questions come from a source, a finished run or a datasets.Dataset, not {type(thing).__name__}"
+    )
+
+
 def _rows(data: Any, where: str, columns: Mapping[str, str], name: str, licence: str) -> Iterator[dict[str, Any]]:
     data = undecoded(data)
     if data.column_names:
