@@ -70,7 +70,9 @@ def _article(row: dict[str, Any]) -> str:
     for picture in row.get("images") or ():
         try:
             small = base64.b64encode(pictures.thumbnail(pictures.read(picture))).decode("ascii")
-            shown.append(f'<img src="data:image/jpeg;base64,{small}" alt="picture of {html.escape(str(row.get("id")))}">')
+            shown.append(
+                f'<img src="data:image/jpeg;base64,{small}" alt="picture of {html.escape(str(row.get("id")))}">'
+            )
         except (OSError, ValueError) as error:
             shown.append(f'<div class="problem">picture: {html.escape(str(error))}</div>')
     options = "".join(f"<li>{html.escape(str(o))}</li>" for o in row.get("options") or ())

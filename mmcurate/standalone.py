@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mmcurate.canonical import as_table, canonical
 from mmcurate.chat.store import cache_folder
 from mmcurate.errors import ColumnError, SettingsError
-from mmcurate.canonical import as_table, canonical
 from mmcurate.progress import say
 from mmcurate.sources.hub import undecoded
 from mmcurate.sources.source import rename

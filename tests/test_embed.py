@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import mmcurate as mm
+from mmcurate.canonical import as_table, canonical
 from mmcurate.embed import ClipImages, Embeddings, Encoder, Model2Vec, Named, StaticText, question_vectors, unit_vectors
 from mmcurate.errors import SettingsError
-from mmcurate.canonical import as_table, canonical
 from mmcurate.sample import DiverseResponses, FacilityLocation
 from mmcurate.step import as_json, fingerprint
 from tests.conftest import picture

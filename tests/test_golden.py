@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mmcurate.canonical import as_table, canonical
 from mmcurate.chat.request import KEY_VERSION, ChatRequest
 from mmcurate.columns import array_digest
 from mmcurate.dedup import ExactDedup
-from mmcurate.canonical import as_table, canonical
 from mmcurate.prompts import SYSTEM_PROMPT, user_text
 from mmcurate.schema import RESPONSES
 from mmcurate.verify import Verify

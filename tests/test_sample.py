@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import mmcurate as mm
-from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.canonical import as_table, canonical
+from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.sample import Difficulty, Length, Stratified, wilson_interval
 from mmcurate.sources import Files
 from mmcurate.step import fingerprint

@@ -1,6 +1,7 @@
 """Duplicates: of each other, and of benchmarks."""
 
+from mmcurate.dedup.decontaminate import Decontaminate
 from mmcurate.dedup.exact import ExactDedup
 from mmcurate.dedup.near import NearDedup
 
-__all__ = ["ExactDedup", "NearDedup"]
+__all__ = ["Decontaminate", "ExactDedup", "NearDedup"]

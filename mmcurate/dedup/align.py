@@ -46,9 +46,9 @@ def _align_numpy(a: np.ndarray, b: np.ndarray, p: np.ndarray) -> Sums:
         return np.asarray(map_coordinates(b, (rows + dy, columns + dx), order=1, mode="nearest"), np.float64)
 
     bx, by = (sample(0, 1) - sample(0, -1)) * (n / 2), (sample(1, 0) - sample(-1, 0)) * (n / 2)
-    j = np.stack(
-        [bx * at[x][None, :], by * at[y][:, None], bx, by, sample(0, 0), np.ones_like(bx)], axis=-1
-    ).reshape(-1, 6)
+    j = np.stack([bx * at[x][None, :], by * at[y][:, None], bx, by, sample(0, 0), np.ones_like(bx)], axis=-1).reshape(
+        -1, 6
+    )
     values = a[np.ix_(y, x)].astype(np.float64).ravel()
     return j.T @ j, j.T @ values, float(values @ values)
 

@@ -68,9 +68,7 @@ def look_at(image: Any) -> Look:
 
     width, height = image.size
     if width > SIDE or height > SIDE:
-        image = image.resize(
-            (min(width, SIDE), min(height, SIDE)), PIL.Image.Resampling.BILINEAR, reducing_gap=3.0
-        )
+        image = image.resize((min(width, SIDE), min(height, SIDE)), PIL.Image.Resampling.BILINEAR, reducing_gap=3.0)
     grey = image.convert("L")
     left, top, right, bottom = content_box(np.asarray(grey))
     levels = tuple(
@@ -92,21 +90,24 @@ def align(a: Look, b: Look) -> np.ndarray | None:
     for start in (_SAME, _content_map(a, b)):
         if start is None or (best is not None and best[0] < _GOOD):
             continue
-        p: np.ndarray | None = start
-        for level, steps in zip(range(len(LEVELS)), _STEPS, strict=True):
-            p = _descend(a.levels[level], b.levels[level], p, steps)
-            if p is None:
-                break
-            left, share = unexplained(a.levels[level], b.levels[level], p)
-            if level == 0 and left > _HOPELESS[0] and share > _HOPELESS[1]:
-                p = None
-                break
-        if p is None:
-            continue
-        error = left
-        if best is None or error < best[0]:
-            best = (error, p)
+        found = _descend_all(a, b, start)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found
     return None if best is None or not _within(a, b, best[1], 1.0) else best[1]
+
+
+def _descend_all(a: Look, b: Look, p: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Returns what is unexplained in the end, and the map; None where it goes astray or is hopeless."""
+    left = 0.0
+    for level, steps in enumerate(_STEPS):
+        better = _descend(a.levels[level], b.levels[level], p, steps)
+        if better is None:
+            return None
+        p = better
+        left, share = unexplained(a.levels[level], b.levels[level], p)
+        if level == 0 and left > _HOPELESS[0] and share > _HOPELESS[1]:
+            return None
+    return left, p
 
 
 def _content_map(a: Look, b: Look) -> np.ndarray | None:

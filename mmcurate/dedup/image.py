@@ -23,7 +23,6 @@ def small_grey(data: bytes) -> Any:
     Raises:
         BadPicture: the bytes are no picture.
     """
-    import PIL.ImageOps
 
     image = pictures.opened(data)
     if image.format == "JPEG" and image.mode in ("RGB", "L") and "exif" not in image.info:
@@ -56,7 +55,7 @@ def content_box(grey: np.ndarray) -> tuple[int, int, int, int]:
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = int(np.bincount(border).argmax())
     mask = np.abs(grey.astype(np.int16) - background) > _BACKGROUND
-    rows, columns = mask.any(1), mask.any(0)
+    rows, columns = np.asarray(mask.any(1)), np.asarray(mask.any(0))
     height, width = grey.shape
     if not rows.any():
         return 0, 0, width, height
@@ -88,7 +87,7 @@ def thumbnails(data: bytes) -> np.ndarray:
 def hashes(thumbs: np.ndarray) -> np.ndarray:
     """Returns a 64-bit perceptual hash of each thumbnail: the signs of its low frequencies against their median.
 
-    That is pHash (Zauner 2010, section 3.2.1), 
+    That is pHash (Zauner 2010, section 3.2.1),
 
     Args:
         thumbs: (N, 32, 32) uint8.

@@ -90,9 +90,10 @@ class Signatures:
         self.num_images = pc.fill_null(pc.list_value_length(table["images"]), 0).to_numpy().astype(np.int64)
         self.bands = _rectangle(table["bands"])
         self.symbols = table["symbols"].to_numpy()
+        self.num_words = pc.list_value_length(table["tokens"]).to_numpy()
         self.usable = pc.is_valid(table["thumbs"]).to_numpy()
         self.look = lru_cache(_LOOKS)(self._look)
-        self.turned = lru_cache(_LOOKS // 8)(lambda row, picture: confirm.turned(self.look(row, picture)))
+        self.turned = lru_cache(_LOOKS // 8)(self._turned)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -124,11 +125,23 @@ class Signatures:
         each = len(values) // max(1, len(rows))
         return data[: len(values) * 2 * SIDE * SIDE].reshape(len(rows), each, 2, SIDE, SIDE)
 
+    def thumbs_of(self, rows: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """Returns the thumbnails of one picture of each of some rows, (N, 2, 32, 32) uint8."""
+        lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()
+        counts = lists.value_lengths().to_numpy(zero_copy_only=False)
+        values = lists.flatten().take(pa.array(np.cumsum(counts) - counts + picture))
+        data = np.frombuffer(values.buffers()[1], np.uint8) if len(values) else np.zeros(0, np.uint8)
+        return data[: len(rows) * 2 * SIDE * SIDE].reshape(len(rows), 2, SIDE, SIDE)
+
     def _look(self, row: int, picture: int) -> confirm.Look | None:
         try:
             return confirm.look(pictures.read(self.table["images"][row].as_py()[picture]))
         except (OSError, ValueError):
             return None
+
+    def _turned(self, row: int, picture: int) -> list[confirm.Look]:
+        seen = self.look(row, picture)
+        return [] if seen is None else confirm.turned(seen)
 
     def shas(self, row: int) -> list[str]:
         """Returns the hashes of a row's pictures."""
@@ -141,6 +154,12 @@ def _rectangle(column: pa.ChunkedArray) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros((0, 1), np.uint32)
 
 
+def same_picture(a: Signatures, i: int, k: int, b: Signatures, j: int, m: int) -> bool:
+    """Whether picture `k` of row `i` shows what picture `m` of row `j` shows. One that can't be read shows nothing."""
+    ours, theirs = a.look(i, k), b.look(j, m)
+    return ours is not None and theirs is not None and confirm.same_picture(theirs, ours)
+
+
 def same_pictures(a: Signatures, i: int, b: Signatures, j: int, *, turns: bool = False) -> bool:
     """Whether two rows have the same pictures in the same order, by their bytes or by looking at them."""
     ours, theirs = a.shas(i), b.shas(j)
@@ -149,12 +168,10 @@ def same_pictures(a: Signatures, i: int, b: Signatures, j: int, *, turns: bool =
     for k, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         if one == other:
             continue
-        x, y = a.look(i, k), b.look(j, k)
-        if x is None or y is None:
-            return False
-        if confirm.same_picture(y, x):
+        if same_picture(a, i, k, b, j, k):
             continue
-        if not (turns and any(confirm.same_picture(t, x) for t in b.turned(j, k))):
+        seen = a.look(i, k)
+        if not turns or seen is None or not any(confirm.same_picture(t, seen) for t in b.turned(j, k)):
             return False
     return True
 
@@ -284,9 +301,7 @@ class NearDedup(Step):
             text_of = near_texts
         else:
             symbols = mine.symbols[rows]
-            distinct, first_of, text_of = np.unique(
-                number(texts, gold), return_index=True, return_inverse=True
-            )
+            distinct, first_of, text_of = np.unique(number(texts, gold), return_index=True, return_inverse=True)
             groups = number(gold, symbols)[first_of]
             linked = text_pairs(mine, rows[first_of], groups, self.shingle_words, self.min_jaccard)
             near_texts = joined(len(distinct), linked)[text_of]

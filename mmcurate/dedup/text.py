@@ -5,9 +5,13 @@ Broder 1997 (resemblance), Leskovec, Rajaraman & Ullman, Mining of Massive Datas
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,6 +71,11 @@ def sketch(
     parts = []
     for start in range(0, max(1, len(texts)), _TEXTS_AT_ONCE):
         parts.append(_sketch(texts.slice(start, _TEXTS_AT_ONCE), shingle_words, band_rows, *permutations))
+    return joined(*parts)
+
+
+def joined(*parts: Sketches) -> Sketches:
+    """Returns the sketches of several sets of texts as one."""
     if len(parts) == 1:
         return parts[0]
     ends = np.cumsum([0] + [int(p.offsets[-1]) for p in parts])
@@ -87,14 +96,42 @@ def _sketch(
     used = _tokens(data, offsets, _pivots(), tokens, token_offsets, symbols)
     tokens = tokens[:used].copy()
     minhash = _minhash_compiled if HAS_NUMBA else _minhash_numpy
-    return Sketches(tokens, token_offsets, minhash(tokens, token_offsets, shingle_words, band_rows, factors, summands), symbols)
+    return Sketches(
+        tokens, token_offsets, minhash(tokens, token_offsets, shingle_words, band_rows, factors, summands), symbols
+    )
 
 
 def _tokens(data: np.ndarray, offsets: np.ndarray, pivots: np.ndarray, *out: np.ndarray) -> int:
     if HAS_NUMBA:
         return int(_tokenise(data, offsets, _CLASSES, _LOWER, pivots, *out))
-    plain = data.tobytes(), offsets.tolist(), _CLASSES.tolist(), _LOWER.tolist(), pivots.tolist()  # no numpy scalars
+    plain: Any = (
+        data.tobytes(),
+        offsets.tolist(),
+        _CLASSES.tolist(),
+        _LOWER.tolist(),
+        pivots.tolist(),
+    )  # no numpy scalars
     return int(_tokenise(*plain, *out))
+
+
+_PUNCTUATION = str.maketrans(
+    {**dict.fromkeys("‘’‚‛′", "'"), **dict.fromkeys("“”„‟″", '"'), **dict.fromkeys("‐‑‒–—―", "-")}
+    | dict.fromkeys("。、「」『』《》〈〉", " ")
+    | {"Δ": "∆", "×": "✕", "÷": "/"}  # to where the signs are
+)
+_FOREIGN = re.compile("[^\\x00-\\x7f]+")
+_GREEK = re.compile("(?<=[a-zA-Z0-9])(?=[α-ω])|(?<=[α-ω])(?=[a-zA-Z0-9])")
+
+
+def _simple(text: str) -> str:
+    """Returns a text that isn't ASCII with the simpler ones of equal characters."""
+    return _GREEK.sub(" ", _FOREIGN.sub(_folded, normal(text).translate(_PUNCTUATION)))
+
+
+def _folded(match: re.Match[str]) -> str:
+    """Returns small letters, and the decimal digits of any script as ours. ASCII keeps its capitals: they are names."""
+    text = match[0].casefold()
+    return text if text.isalpha() else "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
 def _bytes(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +141,7 @@ def _bytes(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.large_string())
     foreign = pc.not_equal(pc.utf8_length(column), pc.binary_length(column))
     if pc.any(foreign).as_py():
-        changed = [normal(t).casefold() for t in column.filter(foreign).to_pylist()]
+        changed = [_simple(t) for t in column.filter(foreign).to_pylist()]
         column = pc.replace_with_mask(column, foreign, pa.array(changed, pa.large_string()))
     if not len(column):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
@@ -115,7 +152,7 @@ def _bytes(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return data, offsets - offsets[0]
 
 
-_BREAK, _DIGIT, _LETTER, _IDEOGRAPH, _SIGN, _MARK = range(6)
+_BREAK, _DIGIT, _LETTER, _IDEOGRAPH, _SIGN, _MARK, _FOREIGN_SIGN = range(7)
 
 
 def _classes() -> np.ndarray:
@@ -125,9 +162,10 @@ def _classes() -> np.ndarray:
     out[[ord(c) for c in "!\"$&'*,.:;?`_"]] = _BREAK
     out[ord("0") : ord("9") + 1] = _DIGIT
     out[ord("a") : ord("z") + 1] = out[ord("A") : ord("Z") + 1] = _LETTER
-    out[[ord(c) for c in "+-/<=>^%"]] = _SIGN
+    out[[ord(c) for c in "+-/<=>^%|"]] = _SIGN
     out[128:] = _LETTER
     out[227:238] = _IDEOGRAPH  # the first of three bytes: kana, ideographs, hangul
+    out[194] = out[226] = _FOREIGN_SIGN  # the first of two or three: degrees, roots, comparisons, arrows
     return out
 
 
@@ -153,7 +191,8 @@ def _tokenise(
 ) -> int:
     """Writes a hash of each token, odd for numbers, and a digest of each text's symbols.
 
-    A number is a run of digits, with a decimal part where there is one. A hyphen or dash between words is no sign.
+    A number is a run of digits, with a decimal part where there is one. A hyphen or dash between words is no sign, but
+    one after a name such as "x" or "AB" is.
     """
     used = 0
     for text in range(len(offsets) - 1):
@@ -168,14 +207,29 @@ def _tokenise(
             j += 1
         if first < j < first + 4 and j + 1 < end and (data[j] == 46 or data[j] == 41) and data[j + 1] <= 32:
             i = j + 1
-        word_before = False
+        start, word_before = i, False
         while i < end:
             c = data[i]
             kind = classes[c]
             i += 1
-            if kind == 0:
-                continue
             h = ((2166136261 ^ lower[c]) * 16777619) & 0xFFFFFFFF
+            if kind == 0:
+                if c != 46 and c != 33 and c != 39:
+                    continue
+                # ".5" is a number, and "5!" and "f'" aren't "5" and "f".
+                before = data[i - 2] if i - 1 > start else 32
+                after = data[i] if i < end else 32
+                if c == 46 and classes[after] == 1 and before != 46 and not 1 <= classes[before] <= 3:
+                    i -= 1
+                    kind, h = 1, ((2166136261 ^ 48) * 16777619) & 0xFFFFFFFF
+                elif c != 46 and not word_before and classes[before] == 2 and not 97 <= after <= 122:
+                    if c == 39 and i - 3 >= start and data[i - 3] == 39:
+                        continue
+                    kind = 4
+                elif c == 33 and (classes[before] == 1 or before == 41):
+                    kind = 4
+                else:
+                    continue
             number = symbol = False
             if kind == 2:
                 begin = i
@@ -184,11 +238,11 @@ def _tokenise(
                     h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
                     capitals = capitals and data[i] < 97
                     i += 1
-                word_before = i > begin
                 if i == begin:
                     symbol = c != 97 and c != 65  # a name, but for the article
                 else:
                     symbol = (capitals and i - begin < 5) or (c >= 128 and i == begin + 1)
+                word_before = i > begin and not symbol
             elif kind == 1:
                 while i < end and classes[data[i]] == 1:
                     h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
@@ -201,18 +255,19 @@ def _tokenise(
                         i += 1
                 number = symbol = True
                 word_before = False
-            elif kind == 3:
-                for _ in range(2):
+            elif kind == 3 or kind == 6:
+                for _ in range(1 if c == 194 else 2):
                     if i < end:
                         h = ((h ^ lower[data[i]]) * 16777619) & 0xFFFFFFFF
                         i += 1
-                word_before = False
+                symbol, word_before = kind == 6, False
             else:
                 if c == 45 and word_before:
                     j = i
                     while j < end and data[j] <= 32:
                         j += 1
-                    if j + 1 < end and classes[data[j]] == 2 and classes[data[j + 1]] == 2:
+                    k = j + 1 if j < end and data[j] < 128 else j + 2  # where the second letter is
+                    if k < end and classes[data[j]] == 2 and classes[data[k]] == 2:
                         continue
                 symbol, word_before = kind == 4, False
             h ^= h >> 16
@@ -223,34 +278,38 @@ def _tokenise(
             h = h | 1 if number else h & 0xFFFFFFFE
             tokens[used] = h
             used += 1
-            if symbol or pivots[h & 65535] == h:
+            if symbol or pivots[(h >> 1) & 65535] == h:
                 sequence = (sequence * 0x5BD1E995 + h) & 0x7FFFFFFFFFFFFFF
         symbols[text] = sequence
         token_offsets[text + 1] = used
     return used
 
 
-_PIVOTS = """
-not no non never neither nor none except without least most less more fewer greater smaller larger minimum maximum min max
-smallest largest lowest highest shortest longest youngest oldest first last second third odd even prime left right above below
-top bottom upper lower inside outside inscribed circumscribed increase decrease increases decreases increasing decreasing
-before after true false correct incorrect positive negative sum difference product quotient perimeter area radius diameter
-north south east west clockwise counterclockwise horizontal vertical red blue green yellow black white orange purple
-one two three four five six seven eight nine ten half twice double triple sin cos tan log ln
-""".split()
+_PIVOTS = (  # noqa: SIM905
+    "not no non never neither nor none except without least most less more fewer greater smaller larger minimum "
+    "maximum min max smallest largest lowest highest shortest longest youngest oldest first last second third odd "
+    "even prime left right above below top bottom upper lower inside outside inscribed circumscribed increase "
+    "decrease increases decreases increasing decreasing before after true false correct incorrect positive "
+    "negative sum difference product quotient perimeter area radius diameter north south east west clockwise "
+    "counterclockwise horizontal vertical red blue green yellow black white orange purple one two three four five "
+    "six seven eight nine ten half twice double triple sin cos tan log ln sec csc cot arcsin arccos arctan exp sqrt "
+    "leq geq le ge lt gt neq cup cap subset perp parallel perpendicular alpha beta gamma delta theta lambda mu phi "
+    "omega pi sigma 不 没 非 无 未 最 大 小 多 少 上 下 左 右 前 后 内 外 奇 偶 正 负 增 减 和 差 积 商 "
+    "一 二 三 四 五 六 七 八 九 十 百 千 两 半 倍 红 蓝 绿 黄 黑 白 "
+).split()
 """Words that change what is asked where everything else stays."""
 
 
 @cache
 def _pivots() -> np.ndarray:
-    """Returns the pivots' hashes, each in the slot of its low bits, (65536,) int64."""
+    """Returns the pivots' hashes, each in the slot of some of its bits, (65536,) int64."""
     column = pa.array(_PIVOTS, pa.large_string())
     data, offsets = _bytes(column)
     none, tokens = np.zeros(65536, np.int64), np.empty(len(data), np.uint32)
     unused = np.zeros(len(offsets), np.int64)
     used = _tokens(data, offsets, none, tokens, unused, unused.copy())
     out = np.zeros(65536, np.int64)
-    out[tokens[:used] & 65535] = tokens[:used]
+    out[(tokens[:used] >> 1) & 65535] = tokens[:used]
     return out
 
 
@@ -401,11 +460,11 @@ def overlap(sketches: Sketches, pairs: np.ndarray, shingle_words: int) -> tuple[
         return out[0], out[1], out[2]
     out = np.empty((3, len(pairs)), np.int64)
     for k, pair in enumerate(pairs):
-        sets = [
+        a, b = (
             np.unique(shingles(sketches.tokens[sketches.offsets[t] : sketches.offsets[t + 1]], shingle_words))
             for t in pair
-        ]
-        out[:, k] = len(np.intersect1d(*sets, assume_unique=True)), len(sets[0]), len(sets[1])
+        )
+        out[:, k] = len(np.intersect1d(a, b, assume_unique=True)), len(a), len(b)
     return out[0], out[1], out[2]
 
 
@@ -414,7 +473,6 @@ def _overlap_compiled(tokens: np.ndarray, offsets: np.ndarray, pairs: np.ndarray
     out = np.empty((3, len(pairs)), np.int64)
     size = 1024
     keys, stamps, sides = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint8)
-    stamp = 0
     for pair in range(len(pairs)):
         total = 0
         for side in range(2):
@@ -423,8 +481,7 @@ def _overlap_compiled(tokens: np.ndarray, offsets: np.ndarray, pairs: np.ndarray
             while size < 2 * total:
                 size *= 2
             keys, stamps, sides = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint8)
-        stamp += 1
-        both = 0
+        stamp, both = pair + 1, 0
         for side in range(2):
             bit, mine = np.uint8(1 + side), 0
             start, end = offsets[pairs[pair, side]], offsets[pairs[pair, side] + 1]
@@ -449,6 +506,72 @@ def _overlap_compiled(tokens: np.ndarray, offsets: np.ndarray, pairs: np.ndarray
             out[1 + side, pair] = mine
         out[0, pair] = both
     return out
+
+
+def crossing(bands: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns pairs of a text and one of another set that share a band, each once, (P, 2) int64.
+
+    Of many others in one band each text is paired with a few, so that the number of pairs stays linear.
+
+    Args:
+        bands, others: (N, B) and (M, B) uint32, of `Sketches`.
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for column in range(bands.shape[1]):
+        order = np.argsort(others[:, column], kind="stable")
+        keys = others[order, column]
+        begin = np.searchsorted(keys, bands[:, column])
+        for step in range(_WINDOW):
+            at = begin + step
+            hit = np.flatnonzero(at < len(keys))
+            hit = hit[keys[at[hit]] == bands[hit, column]]
+            if not len(hit):
+                break
+            found.append(np.stack([hit, order[at[hit]]], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def sharing(sketches: Sketches, others: Sketches, words: int, most: int) -> np.ndarray:
+    """Returns pairs of a text and one of another set that share a run of so many words, each once, (P, 2) int64.
+
+    Args:
+        sketches, others: of the texts.
+        words: of a run.
+        most: runs that more of the others have are stock phrases, and propose nothing.
+    """
+    grams, owners = _runs(others, words)
+    order = np.lexsort((owners, grams))
+    grams, owners = grams[order], owners[order]
+    new = np.ones(len(grams), bool)
+    new[1:] = (grams[1:] != grams[:-1]) | (owners[1:] != owners[:-1])
+    grams, owners = grams[new], owners[new]
+    mine, rows = _runs(sketches, words)
+    begin, end = np.searchsorted(grams, mine), np.searchsorted(grams, mine, side="right")
+    hit = np.flatnonzero((end > begin) & (end - begin <= most))
+    counts = (end - begin)[hit]
+    at = np.repeat(begin[hit] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+    return np.unique(np.stack([np.repeat(rows[hit], counts), owners[at]], axis=1), axis=0)
+
+
+def _runs(sketches: Sketches, words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a hash of every run of so many words, and the text it is of; shorter texts have none."""
+    tokens, counts = sketches.tokens, np.diff(sketches.offsets)
+    if len(tokens) < words:
+        return np.zeros(0, np.uint32), np.zeros(0, np.int64)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    inside = owner[: len(tokens) - words + 1] == owner[words - 1 :]
+    return shingles(tokens, words)[inside], owner[: len(inside)][inside]
+
+
+def number_relations(sketches: Sketches, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns whether the first text of each pair has all numbers of the second, and whether it has just these.
+
+    Returns:
+        Two (P,) bool.
+    """
+    numbers = [Counter(t[t % 2 == 1].tolist()) for t in np.split(sketches.tokens, sketches.offsets[1:-1])]
+    more = np.array([numbers[b] <= numbers[a] for a, b in pairs], bool)
+    return more, np.array([numbers[b] == numbers[a] for a, b in pairs], bool)
 
 
 def near_pairs(

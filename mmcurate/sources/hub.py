@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pydantic
 
 from mmcurate.errors import SettingsError, SourceError
-from mmcurate.sources.source import Source, rename, require
+from mmcurate.sources.source import Rows, Source, rename, require
 from mmcurate.step import Runtime, settings
 
 

@@ -1,0 +1,101 @@
+"""A data set that others are compared with: a benchmark, or a set of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mmcurate.canonical import as_table, canonical
+from mmcurate.dedup.near import NearSignatures, Signatures
+from mmcurate.sources.hub import as_source
+
+_ROWS_AT_ONCE = 256
+
+
+class Reference:
+    """The questions of a source, a finished run or a `datasets.Dataset`, as signatures.
+
+    It is read when it is first needed, once; its pictures are kept in a temporary folder until `close`.
+
+    Args:
+        thing: what to read.
+    """
+
+    def __init__(self, thing: Any) -> None:
+        self.source = as_source(thing)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.source.name
+
+    def fingerprint(self) -> str:
+        """Returns a digest of the content; a source that has none of its own is read for it."""
+        return self.source.fingerprint() or self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        hasher = hashlib.sha256()
+        for row, _ in self._rows():
+            told = [row["id"], row["question"], row["options"], [p["sha256"] for p in row["images"]]]
+            hasher.update(json.dumps(told).encode())
+        return hasher.hexdigest()
+
+    def _rows(self) -> Iterator[tuple[dict[str, Any], list[tuple[str, bytes]]]]:
+        seen: dict[str, int] = {}
+        for number, raw in enumerate(self.source):
+            yield canonical(raw, number, seen)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Their `id`, `source`, `question`, `images` and the columns of `NearSignatures`.
+
+        Rows without a usable text or picture stay, since the other may match; `picture_problem` says what is wrong.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="mmcurate-")
+        root, step, parts = Path(self._folder.name), NearSignatures(), []
+        rows = self._rows()
+        while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            for row, files in batch:
+                for picture, (path, data) in zip(row["images"], files, strict=True):
+                    place = root / Path(path).name
+                    if not place.exists():
+                        place.write_bytes(data)
+                    picture.update(path=str(place), bytes=None)
+            table = as_table([row for row, _ in batch])
+            made = step(table.select(["id", *step.requires]))
+            for name in ("id", "source", "question", "images"):
+                made = made.append_column(table.schema.field(name), table[name])
+            parts.append(made)
+        return pa.concat_tables(parts) if parts else _EMPTY
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """The table as arrays."""
+        return Signatures(self.table)
+
+    def close(self) -> None:
+        """Removes the temporary folder."""
+        for name in ("table", "signatures"):
+            self.__dict__.pop(name, None)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+
+_EMPTY = pa.table(
+    {f.name: pa.array([], f.type) for f in NearSignatures.provides}
+    | {f.name: pa.array([], f.type) for f in as_table([]).schema if f.name in ("id", "source", "question", "images")}
+)
