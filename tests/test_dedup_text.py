@@ -92,7 +92,7 @@ def test_jaccard_is_that_of_the_sets(a, b, words):
 def test_jaccard_of_very_long_and_very_short_texts():
     rows = documents(2, 30_000)
     rows[1][:15_000] = rows[0][:15_000]
-    texts = [*(" ".join(row) for row in rows), "", "x", "x y", "X, y!", "y x"]
+    texts = [*(" ".join(row) for row in rows), "", "x", "x y", "X, y?", "y x"]
     sets = [plain_shingles(t, 3) for t in texts]
     pairs = np.array([[i, j] for i in range(len(texts)) for j in range(len(texts))])
     exact = [len(sets[i] & sets[j]) / len(sets[i] | sets[j]) for i, j in pairs]
@@ -179,7 +179,7 @@ def test_short_texts_are_compared_whole():
 
 
 def test_without_numba_it_is_the_same(monkeypatch):
-    texts = planted(60, 0.1) + ["", "x", "12. f'(x) = |x| - 5!", "若x≤5，则∠ABC=30°。", "AB-CD α - β .5 two-digit"]
+    texts = [*planted(60, 0.1), "", "x", "12. f'(x) = |x| - 5!", "若x≤5，则∠ABC=30°。", "AB-CD α - β .5 two-digit"]
     fast, pairs = sketch(texts), near_pairs(texts)
     slowly(monkeypatch)
     slow = sketch(texts)

@@ -117,6 +117,11 @@ class Signatures:
             self.symbols[rows],
         )
 
+    def marked_digests(self, mask: int) -> np.ndarray:
+        """Returns `text.marked_digests` of the rows, (N,) int64."""
+        chunks = self.table["tokens"].chunks
+        return np.concatenate([np.zeros(0, np.int64), *(text.marked_digests(c, mask) for c in chunks)])
+
     def thumbs(self, rows: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of rows with equally many pictures, (N, P, 2, 32, 32) uint8."""
         lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()

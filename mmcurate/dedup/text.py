@@ -32,7 +32,8 @@ class Sketches:
     """What is kept of N texts.
 
     Attributes:
-        tokens: a hash of each word, number and sign, all texts joined, (T,) uint32; the numbers' are odd.
+        tokens: a hash of each word, number and sign, all texts joined, (T,) uint32. The lowest bit is set for numbers
+            ("two" is the number 2), the next for signs, for names of one letter or of capitals, and for negations.
         offsets: where each text's tokens begin, (N + 1,) int64.
         bands: (N, num_bands) uint32, a hash of each band's MinHashes.
         symbols: a digest of each text's numbers, signs, names of one letter or of capitals, and words such as "not" and
@@ -93,7 +94,7 @@ def _sketch(
     data, offsets = _bytes(texts)
     tokens, token_offsets = np.empty(len(data), np.uint32), np.zeros(len(offsets), np.int64)
     symbols = np.zeros(len(offsets) - 1, np.int64)
-    used = _tokens(data, offsets, _pivots(), tokens, token_offsets, symbols)
+    used = _tokens(data, offsets, _tables(), tokens, token_offsets, symbols)
     tokens = tokens[:used].copy()
     minhash = _minhash_compiled if HAS_NUMBA else _minhash_numpy
     return Sketches(
@@ -101,15 +102,15 @@ def _sketch(
     )
 
 
-def _tokens(data: np.ndarray, offsets: np.ndarray, pivots: np.ndarray, *out: np.ndarray) -> int:
+def _tokens(data: np.ndarray, offsets: np.ndarray, tables: tuple[np.ndarray, ...], *out: np.ndarray) -> int:
     if HAS_NUMBA:
-        return int(_tokenise(data, offsets, _CLASSES, _LOWER, pivots, *out))
+        return int(_tokenise(data, offsets, _CLASSES, _LOWER, *tables, *out))
     plain: Any = (
         data.tobytes(),
         offsets.tolist(),
         _CLASSES.tolist(),
         _LOWER.tolist(),
-        pivots.tolist(),
+        *(t.tolist() for t in tables),
     )  # no numpy scalars
     return int(_tokenise(*plain, *out))
 
@@ -185,6 +186,8 @@ def _tokenise(
     classes: np.ndarray,
     lower: np.ndarray,
     pivots: np.ndarray,
+    spelled: np.ndarray,
+    digits: np.ndarray,
     tokens: np.ndarray,
     token_offsets: np.ndarray,
     symbols: np.ndarray,
@@ -216,6 +219,13 @@ def _tokenise(
             if kind == 0:
                 if c != 46 and c != 33 and c != 39:
                     continue
+                if c == 39 and word_before:  # 's, 't, 're: no names
+                    j = i
+                    while j < end and classes[data[j]] == 2:
+                        j += 1
+                    if i < j <= i + 2:
+                        i = j
+                        continue
                 # ".5" is a number, and "5!" and "f'" aren't "5" and "f".
                 before = data[i - 2] if i - 1 > start else 32
                 after = data[i] if i < end else 32
@@ -275,42 +285,68 @@ def _tokenise(
             h ^= h >> 13
             h = (h * 0xC2B2AE35) & 0xFFFFFFFF
             h ^= h >> 16
-            h = h | 1 if number else h & 0xFFFFFFFE
+            slot, marked = (h >> 2) & 0xFFFF, h | 3
+            pivot = pivots[slot] | 3 == marked
+            negation = pivots[slot] == marked
+            if spelled[slot] == marked:
+                h = digits[slot]
+                number = symbol = True
+            h = (h & 0xFFFFFFFC) | (1 if number else 2 if symbol or negation else 0)
             tokens[used] = h
             used += 1
-            if symbol or pivots[(h >> 1) & 65535] == h:
+            if symbol or pivot:
                 sequence = (sequence * 0x5BD1E995 + h) & 0x7FFFFFFFFFFFFFF
         symbols[text] = sequence
         token_offsets[text + 1] = used
     return used
 
 
+_NEGATIONS = "not no non never neither nor none except without odd even prime 不 没 非 无 未".split()  # noqa: SIM905
 _PIVOTS = (  # noqa: SIM905
-    "not no non never neither nor none except without least most less more fewer greater smaller larger minimum "
-    "maximum min max smallest largest lowest highest shortest longest youngest oldest first last second third odd "
-    "even prime left right above below top bottom upper lower inside outside inscribed circumscribed increase "
+    "least most less more fewer greater smaller larger minimum "
+    "maximum min max smallest largest lowest highest shortest longest youngest oldest first last second third "
+    "left right above below top bottom upper lower inside outside inscribed circumscribed increase "
     "decrease increases decreases increasing decreasing before after true false correct incorrect positive "
     "negative sum difference product quotient perimeter area radius diameter north south east west clockwise "
     "counterclockwise horizontal vertical red blue green yellow black white orange purple one two three four five "
     "six seven eight nine ten half twice double triple sin cos tan log ln sec csc cot arcsin arccos arctan exp sqrt "
     "leq geq le ge lt gt neq cup cap subset perp parallel perpendicular alpha beta gamma delta theta lambda mu phi "
-    "omega pi sigma 不 没 非 无 未 最 大 小 多 少 上 下 左 右 前 后 内 外 奇 偶 正 负 增 减 和 差 积 商 "
+    "omega pi sigma 最 大 小 多 少 上 下 左 右 前 后 内 外 奇 偶 正 负 增 减 和 差 积 商 "
     "一 二 三 四 五 六 七 八 九 十 百 千 两 半 倍 红 蓝 绿 黄 黑 白 "
 ).split()
 """Words that change what is asked where everything else stays."""
 
 
+_SPELLED = {
+    **dict(
+        zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], map(str, range(2, 13)), strict=True)
+    ),
+    **{"thrice": "3", "fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60"},
+}
+"""Numbers that are written as words; "one" is too often none."""
+
+
 @cache
-def _pivots() -> np.ndarray:
-    """Returns the pivots' hashes, each in the slot of some of its bits, (65536,) int64."""
-    column = pa.array(_PIVOTS, pa.large_string())
-    data, offsets = _bytes(column)
-    none, tokens = np.zeros(65536, np.int64), np.empty(len(data), np.uint32)
-    unused = np.zeros(len(offsets), np.int64)
-    used = _tokens(data, offsets, none, tokens, unused, unused.copy())
-    out = np.zeros(65536, np.int64)
-    out[(tokens[:used] >> 1) & 65535] = tokens[:used]
-    return out
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns pivots, spelled numbers, and these in digits, each in its slot; (65536,) int64."""
+    empty = np.zeros(1 << 16, np.int64)
+
+    def hashes(words: Sequence[str]) -> np.ndarray:
+        data, offsets = _bytes(pa.array(words, pa.large_string()))
+        tokens, unused = np.empty(len(data), np.uint32), np.zeros(len(offsets), np.int64)
+        used = _tokens(data, offsets, (empty, empty, empty), tokens, unused, unused.copy())
+        return tokens[:used].astype(np.int64) | 3
+
+    pivots, spelled, digits = empty.copy(), empty.copy(), empty.copy()
+    for table, keys, values in (
+        (pivots, _NEGATIONS, _NEGATIONS),
+        (spelled, list(_SPELLED), list(_SPELLED)),
+        (digits, list(_SPELLED), list(_SPELLED.values())),
+    ):
+        table[(hashes(keys) >> 2) & 0xFFFF] = hashes(values)
+    others = hashes(_PIVOTS)
+    pivots[(others >> 2) & 0xFFFF] = others ^ 1  # known by its lowest bit
+    return pivots, spelled, digits
 
 
 @cache
@@ -436,9 +472,17 @@ def candidates(bands: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
         for begin, size in zip(begins[sizes > _WINDOW + 1], sizes[sizes > _WINDOW + 1], strict=True):
             found.append(who[begin] * num + who[begin + _WINDOW + 1 : begin + size])
         if held > 4 * num + 1_000_000:
-            found, held = [np.unique(np.concatenate(found))], 0
-    pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+            found, held = [_different(found)], 0
+    pairs = _different(found) if found else np.zeros(0, np.int64)
     return np.stack([pairs // max(1, num), pairs % max(1, num)], axis=1)
+
+
+def _different(parts: list[np.ndarray]) -> np.ndarray:
+    """Returns what `np.unique` does of all parts; that hashes, which takes thirty times as long."""
+    values = np.sort(np.concatenate(parts))
+    keep = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=keep[1:])
+    return values[keep]
 
 
 def jaccard(sketches: Sketches, pairs: np.ndarray, shingle_words: int = SHINGLE_WORDS) -> np.ndarray:
@@ -572,6 +616,22 @@ def number_relations(sketches: Sketches, pairs: np.ndarray) -> tuple[np.ndarray,
     numbers = [Counter(t[t % 2 == 1].tolist()) for t in np.split(sketches.tokens, sketches.offsets[1:-1])]
     more = np.array([numbers[b] <= numbers[a] for a, b in pairs], bool)
     return more, np.array([numbers[b] == numbers[a] for a, b in pairs], bool)
+
+
+def marked_digests(tokens: pa.LargeListArray, mask: int) -> np.ndarray:
+    """Returns a digest of some of each text's tokens, whatever their order, (N,) int64.
+
+    Args:
+        tokens: of `Sketches`, as lists.
+        mask: 1 for the numbers, 3 for the signs, names and negations too.
+    """
+    values = tokens.flatten().to_numpy().astype(np.uint64)
+    owner = np.repeat(np.arange(len(tokens)), tokens.value_lengths().to_numpy(zero_copy_only=False))
+    mixed = np.where((values & np.uint64(mask)) > 0, values * np.uint64(0x9E3779B97F4A7C15), np.uint64(0))
+    mixed ^= mixed >> np.uint64(31)
+    out = np.zeros(len(tokens), np.uint64)
+    np.add.at(out, owner, mixed)
+    return out.astype(np.int64)
 
 
 def near_pairs(
