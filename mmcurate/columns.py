@@ -71,7 +71,7 @@ def _feed(hasher: Any, array: pa.Array) -> None:
     if pa.types.is_struct(kind):
         for i in range(kind.num_fields):
             _feed(hasher, array.field(i))
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         hasher.update(
             np.ascontiguousarray(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64).tobytes()
         )
@@ -81,6 +81,7 @@ def _feed(hasher: Any, array: pa.Array) -> None:
         or pa.types.is_large_string(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
     ):
         array = array.cast(pa.large_binary()).fill_null(b"")
         offsets = (

@@ -62,10 +62,11 @@ class Gallery(Sequence[dict[str, Any]]):
 
     def html(self) -> str:
         """Returns the questions as one `<div>`; `STYLE` goes with it."""
-        return f'<div class="mmc">{"".join(_article(row) for row in self._rows)}</div>'
+        return f'<div class="mmc">{"".join(article(row) for row in self._rows)}</div>'
 
 
-def _article(row: dict[str, Any]) -> str:
+def article(row: dict[str, Any]) -> str:
+    """Returns one question as HTML; `STYLE` goes with it."""
     shown = []
     for picture in row.get("images") or ():
         try:
@@ -81,8 +82,9 @@ def _article(row: dict[str, Any]) -> str:
         *shown,
         f'<div class="q">{html.escape(str(row.get("question") or ""))}</div>',
         f'<ol type="A">{options}</ol>' if options else "",
-        f'<div>gold: <span class="gold">{html.escape(str(row.get("answer")))}</span></div>',
     ]
+    if row.get("answer") is not None:
+        parts.append(f'<div>gold: <span class="gold">{html.escape(str(row["answer"]))}</span></div>')
     if row.get("pass_rate") is not None:
         parts.append(f"<div>pass rate: {row['pass_rate']:.2f}</div>")
     if row.get("_problem"):

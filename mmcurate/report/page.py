@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mmcurate.columns import durable_write, read_table
-from mmcurate.gallery import STYLE, Gallery
+from mmcurate.gallery import STYLE, Gallery, article
 from mmcurate.report.funnel import Funnel, Line
+from mmcurate.report.pairs import Pairs, read_pairs
 from mmcurate.report.verdicts import Verdicts, read_verdicts
 from mmcurate.state import Entry
 from mmcurate.verify.grade import SECOND_OPINIONS
@@ -24,6 +25,7 @@ main{max-width:1180px;margin:0 auto;padding:24px}h1{font-size:24px;margin:0 0 4p
 .muted{color:#68738a}table{border-collapse:collapse;background:#fff;border:1px solid #dde2ea;border-radius:8px;margin:6px 0}
 th,td{padding:5px 12px;text-align:left;border-bottom:1px solid #eef1f5;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{height:10px;background:#3b6fd4;border-radius:3px;display:inline-block;vertical-align:middle}.row{display:flex;gap:28px;flex-wrap:wrap}
+.pair{margin:10px 0}.pair .mmc{grid-template-columns:1fr 1fr}
 .warn{background:#fdeec8;border:1px solid #ecd08a;border-radius:8px;padding:8px 12px}
 """
 
@@ -109,6 +111,7 @@ def write_report(
                 ],
             )
         )
+    parts += [_pairs(found) for found in read_pairs(root, entries)]
     for name, said in read_verdicts(root, entries).items():
         parts.append(_verdicts(name, said))
     charts = _histograms(root, entries)
@@ -122,6 +125,20 @@ def write_report(
     )
     durable_write(root / "report.html", lambda file: file.write(page.encode("utf-8", "replace")))
     return Report(root / "report.html", body)
+
+
+def _pairs(found: Pairs) -> str:
+    """Shows some pairs of a step side by side, least alike first."""
+    kinds = "".join(f", {n:,} by {html.escape(kind)}" for kind, n in found.by_kind.most_common())
+    shown = "".join(
+        f'<div class="pair"><div class="mmc">{article(one)}{article(other)}</div><div class="muted">{html.escape(word)}</div></div>'
+        for one, other, word in found.shown
+    )
+    some = "" if found.num_pairs <= len(found.shown) else f"; the {len(found.shown)} least alike are shown"
+    return (
+        f"<h2>{html.escape(found.step)}: {found.title}</h2><p>{found.num_pairs:,} "
+        f"{'question' if found.num_pairs == 1 else 'questions'}{kinds}. Each is beside what it is alike to{some}.</p>{shown}"
+    )
 
 
 def _verdicts(name: str, said: Verdicts) -> str:
