@@ -9,7 +9,7 @@ import numpy as np
 
 from mmcurate.dedup.compiled import HAS_NUMBA, compiled
 
-BOXES = (3, 7, 15, 31)
+EXCESS_BOX, COLOUR_BOX = 3, 15
 """Sides of the squares, in pixels, over which differences are averaged."""
 
 
@@ -95,23 +95,22 @@ def _align_compiled(a: np.ndarray, b: np.ndarray, p: np.ndarray) -> Sums:
     return h, r, energy
 
 
-def local_differences(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns how far two aligned pictures differ in their worst places, for each square of `BOXES`.
+def local_differences(a: np.ndarray, b: np.ndarray, colour_box: int = COLOUR_BOX) -> tuple[float, float]:
+    """Returns how far two aligned pictures differ in their worst places, in grey levels.
 
-    First the mean excess: how far, inside the worst square, a pixel's luma lies outside of what the other picture shows
-    within one pixel of it, either way round; so sub-pixel shifts and soft edges cost nothing, and a line or digit
-    that only one has costs all it can. Second the largest difference of the squares' mean colours, any of the three.
+    First the mean excess: how far, inside the worst square of 3 pixels, a pixel's luma lies outside of what the other
+    picture shows within one pixel of it, either way round; so sub-pixel shifts and soft edges cost nothing, and a line
+    or digit that only one has costs all it can. Second the largest difference of the mean colours of a larger square,
+    in any of the three channels.
 
     Args:
         a, b: (H, W, 3) float32, luma first, 0 to 255.
-
-    Returns:
-        Two (4,) float64, in grey levels.
+        colour_box: the larger square's side, in pixels.
     """
-    return _differences_compiled(a, b) if HAS_NUMBA else _differences_numpy(a, b)
+    return _differences_compiled(a, b, colour_box) if HAS_NUMBA else _differences_numpy(a, b, colour_box)
 
 
-def _differences_numpy(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _differences_numpy(a: np.ndarray, b: np.ndarray, colour_box: int) -> tuple[float, float]:
     from scipy.ndimage import maximum_filter, minimum_filter
 
     x, y = a[:, :, 0], b[:, :, 0]
@@ -119,11 +118,8 @@ def _differences_numpy(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nda
     for one, other in ((x, y), (y, x)):
         excess = np.maximum(excess, one - maximum_filter(other, 3, mode="nearest"))
         excess = np.maximum(excess, minimum_filter(other, 3, mode="nearest") - one)
-    out, means = np.zeros(len(BOXES)), np.zeros(len(BOXES))
-    for i, box in enumerate(BOXES):
-        out[i] = _squares(excess, box).max()
-        means[i] = max(float(np.abs(_squares(a[:, :, c] - b[:, :, c], box)).max()) for c in range(3))
-    return out, means
+    colour = max(float(np.abs(_squares(a[:, :, c] - b[:, :, c], colour_box)).max()) for c in range(3))
+    return float(_squares(excess, EXCESS_BOX).max()), colour
 
 
 def _squares(values: np.ndarray, box: int) -> np.ndarray:
@@ -136,39 +132,55 @@ def _squares(values: np.ndarray, box: int) -> np.ndarray:
 
 
 @compiled
-def _differences_compiled(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _differences_compiled(a: np.ndarray, b: np.ndarray, colour_box: int) -> tuple[float, float]:
     height, width = a.shape[:2]
-    sums = np.zeros((4, height + 1, width + 1))
-    row = np.zeros(4)
+    # Smallest and largest of three neighbours in a row, then of three such rows.
+    low_a, high_a = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    low_b, high_b = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     for y in range(height):
-        row[:] = 0
         for x in range(width):
-            low_a = high_a = a[y, x, 0]
-            low_b = high_b = b[y, x, 0]
-            for v in range(max(0, y - 1), min(height, y + 2)):
-                for u in range(max(0, x - 1), min(width, x + 2)):
-                    low_a, high_a = min(low_a, a[v, u, 0]), max(high_a, a[v, u, 0])
-                    low_b, high_b = min(low_b, b[v, u, 0]), max(high_b, b[v, u, 0])
+            left, right = max(0, x - 1), min(width - 1, x + 1)
+            low_a[y, x] = min(a[y, x, 0], min(a[y, left, 0], a[y, right, 0]))
+            high_a[y, x] = max(a[y, x, 0], max(a[y, left, 0], a[y, right, 0]))
+            low_b[y, x] = min(b[y, x, 0], min(b[y, left, 0], b[y, right, 0]))
+            high_b[y, x] = max(b[y, x, 0], max(b[y, left, 0], b[y, right, 0]))
+    excess = np.empty((height, width), np.float32)
+    for y in range(height):
+        up, down = max(0, y - 1), min(height - 1, y + 1)
+        for x in range(width):
+            least_a = min(low_a[y, x], min(low_a[up, x], low_a[down, x]))
+            most_a = max(high_a[y, x], max(high_a[up, x], high_a[down, x]))
+            least_b = min(low_b[y, x], min(low_b[up, x], low_b[down, x]))
+            most_b = max(high_b[y, x], max(high_b[up, x], high_b[down, x]))
             here, there = a[y, x, 0], b[y, x, 0]
-            row[3] += max(max(here - high_b, low_b - here), max(there - high_a, low_a - there))
+            excess[y, x] = max(max(here - most_b, least_b - here), max(there - most_a, least_a - there))
+    worst, colour = 0.0, 0.0
+    h, w = min(EXCESS_BOX, height), min(EXCESS_BOX, width)
+    for y in range(height - h + 1):
+        for x in range(width - w + 1):
+            total = 0.0
+            for v in range(h):
+                for u in range(w):
+                    total += max(excess[y + v, x + u], np.float32(0))
+            worst = max(worst, total / (h * w))
+    h, w = min(colour_box, height), min(colour_box, width)
+    columns = np.zeros((width, 3))
+    for y in range(height):
+        for x in range(width):
             for c in range(3):
-                row[c] += a[y, x, c] - b[y, x, c]
-            for c in range(4):
-                sums[c, y + 1, x + 1] = sums[c, y, x + 1] + row[c]
-    excess, means = np.zeros(4), np.zeros(4)
-    boxes = (3, 7, 15, 31)
-    for i in range(4):
-        h, w = min(boxes[i], height), min(boxes[i], width)
-        for y in range(height - h + 1):
-            for x in range(width - w + 1):
-                for c in range(4):
-                    s = sums[c, y + h, x + w] - sums[c, y, x + w] - sums[c, y + h, x] + sums[c, y, x]
-                    s /= h * w
-                    if c == 3:
-                        excess[i] = max(excess[i], s)
-                    else:
-                        means[i] = max(means[i], abs(s))
-    return excess, means
+                columns[x, c] += a[y, x, c] - b[y, x, c]
+                if y >= h:
+                    columns[x, c] -= a[y - h, x, c] - b[y - h, x, c]
+        if y >= h - 1:
+            for c in range(3):
+                total = 0.0
+                for x in range(width):
+                    total += columns[x, c]
+                    if x >= w:
+                        total -= columns[x - w, c]
+                    if x >= w - 1:
+                        colour = max(colour, abs(total) / (h * w))
+    return worst, colour
 
 
 def thumbnail_gaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -201,31 +213,42 @@ def _gaps_numpy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _gaps_compiled(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     num, _, n, _ = a.shape
     out = np.empty(num, np.float32)
-    excess = np.empty((n, n), np.float32)
+    framed = np.empty((2, n + 2, n + 2), np.int16)  # the edges repeated, so that the loops have no branches
+    low, high = np.empty((2, n + 2, n), np.int16), np.empty((2, n + 2, n), np.int16)
+    excess = np.empty((n, n), np.int16)
     for pair in range(num):
-        least = np.float32(1e9)
+        least = np.int64(1 << 30)
         for view in range(2):
-            x, y = a[pair, view], b[pair, view]
-            for row in range(n):
-                for column in range(n):
-                    low_x = high_x = np.float32(x[row, column])
-                    low_y = high_y = np.float32(y[row, column])
-                    for v in range(max(0, row - 1), min(n, row + 2)):
-                        for u in range(max(0, column - 1), min(n, column + 2)):
-                            low_x, high_x = min(low_x, np.float32(x[v, u])), max(high_x, np.float32(x[v, u]))
-                            low_y, high_y = min(low_y, np.float32(y[v, u])), max(high_y, np.float32(y[v, u]))
-                    here, there = np.float32(x[row, column]), np.float32(y[row, column])
-                    excess[row, column] = max(
-                        max(max(here - high_y, low_y - here), max(there - high_x, low_x - there)), np.float32(0)
-                    )
-            worst = np.float32(0)
-            for row in range(n - 2):
-                for column in range(n - 2):
-                    total = np.float32(0)
+            for side in range(2):
+                thumb = a[pair, view] if side == 0 else b[pair, view]
+                for y in range(n):
+                    for x in range(n):
+                        framed[side, y + 1, x + 1] = thumb[y, x]
+                    framed[side, y + 1, 0], framed[side, y + 1, n + 1] = thumb[y, 0], thumb[y, n - 1]
+                framed[side, 0] = framed[side, 1]
+                framed[side, n + 1] = framed[side, n]
+                for y in range(n + 2):
+                    for x in range(n):
+                        p, q, r = framed[side, y, x], framed[side, y, x + 1], framed[side, y, x + 2]
+                        low[side, y, x], high[side, y, x] = min(p, min(q, r)), max(p, max(q, r))
+            for y in range(n):
+                for x in range(n):
+                    here, there = framed[0, y + 1, x + 1], framed[1, y + 1, x + 1]
+                    least_here = min(low[0, y, x], min(low[0, y + 1, x], low[0, y + 2, x]))
+                    most_here = max(high[0, y, x], max(high[0, y + 1, x], high[0, y + 2, x]))
+                    least_there = min(low[1, y, x], min(low[1, y + 1, x], low[1, y + 2, x]))
+                    most_there = max(high[1, y, x], max(high[1, y + 1, x], high[1, y + 2, x]))
+                    over = max(max(here - most_there, least_there - here), max(there - most_here, least_here - there))
+                    excess[y, x] = max(over, 0)
+            worst = np.int64(0)
+            for y in range(n - 2):
+                for x in range(n - 2):
+                    total = np.int64(0)
                     for v in range(3):
-                        for u in range(3):
-                            total += excess[row + v, column + u]
-                    worst = max(worst, total / np.float32(9))
+                        total += excess[y + v, x] + excess[y + v, x + 1] + excess[y + v, x + 2]
+                    worst = max(worst, total)
             least = min(least, worst)
-        out[pair] = least
+            if least == 0:
+                break
+        out[pair] = np.float32(least) / np.float32(9)
     return out

@@ -3,7 +3,7 @@
 Re-encoding, resizing (also to another aspect), a margin cut or added, a crop of a few per cent, and a little more or
 less brightness, contrast and colour are the same picture. One other digit, point, shade or line is another picture,
 as long as it is some 4 pixels large when the picture is scaled to `SIDE`. What can't be seen here: what is smaller than
-that, what lies in a margin that only one of the two has, a drawing that was stretched by under 2 %, and what a strong
+that, the colour of a thin line, what lies in a margin that only one of the two has, a drawing that was stretched by under 2 %, and what a strong
 blur, a reduction to a few dozen pixels or hard compression has taken out of one of them.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmcurate import pictures
-from mmcurate.dedup.align import align_sums, local_differences
+from mmcurate.dedup.align import COLOUR_BOX, align_sums, local_differences
 from mmcurate.dedup.image import content_box
 
 SIDE = 448
@@ -23,8 +23,9 @@ SIDE = 448
 LEVELS = (64, 128, 256)
 """Sides of the pyramid on which pictures are aligned."""
 _STEPS = (8, 5, 4)
-_HOPELESS = 9.0, 0.45
-"""What two pictures don't share at the coarsest level, in grey levels and as a share, over which they are different."""
+_HOPELESS = 9.0
+_HOPELESS_SHARES = (0.45, 0.6, 0.7)
+"""What two pictures don't share, in grey levels and, by level, as a share, over which they are different."""
 MAX_SCALE, MAX_SHIFT, MAX_STRETCH = 0.065, 0.065, 0.025
 """How far an alignment may go, as shares of the picture; the last bounds the difference of the two scales."""
 _GOOD = 2.0
@@ -105,7 +106,7 @@ def _descend_all(a: Look, b: Look, p: np.ndarray) -> tuple[float, np.ndarray] | 
             return None
         p = better
         left, share = unexplained(a.levels[level], b.levels[level], p)
-        if level == 0 and left > _HOPELESS[0] and share > _HOPELESS[1]:
+        if left > _HOPELESS and share > _HOPELESS_SHARES[level]:
             return None
     return left, p
 
@@ -165,11 +166,13 @@ def boxes(p: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (*low, *high), tuple(other)
 
 
-def differences(a: Look, b: Look, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def differences(a: Look, b: Look, p: np.ndarray) -> tuple[float, float]:
     """Returns `local_differences` of two pictures, aligned and evened out in brightness, contrast and colour."""
     import PIL.Image
 
-    size = min(a.image.width, b.image.width), min(a.image.height, b.image.height)
+    # At the larger size, so that what is small on one of them still counts.
+    size = max(a.image.width, b.image.width), max(a.image.height, b.image.height)
+    enlarged = max(size[0] / min(a.image.width, b.image.width), size[1] / min(a.image.height, b.image.height))
     parts = []
     for one, box in zip((a, b), boxes(p), strict=True):
         w, h = one.image.size
@@ -177,7 +180,7 @@ def differences(a: Look, b: Look, p: np.ndarray) -> tuple[np.ndarray, np.ndarray
             size, PIL.Image.Resampling.BILINEAR, box=(box[0] * w, box[1] * h, box[2] * w, box[3] * h)
         )
         parts.append(part)
-    return local_differences(*_evened(*parts))
+    return local_differences(*_evened(*parts), round(COLOUR_BOX * enlarged))
 
 
 def _evened(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -187,12 +190,51 @@ def _evened(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
     gain, offset = _fit(*(np.asarray(i)[::down, ::across].ravel().astype(np.float64) for i in (b, a)))
     if (gain, offset) != (1.0, 0.0):
         b = b.point([min(255, max(0, round(gain * v + offset))) for v in range(256)] * 3)
+    a, b = _equally_sharp(a, b)
     x, y = (np.asarray(i.convert("YCbCr"), np.float32) for i in (a, b))
     ours, theirs = (i[::down, ::across, 1:].astype(np.float64).ravel() - 128 for i in (x, y))
     firm = 25.0 * len(ours)  # pulls towards no change where there is little colour
-    saturation = min(1.5, max(0.6, (float(theirs @ ours) + firm) / (float(theirs @ theirs) + firm)))
+    saturation = min(1.5, max(0.6, (_dot(theirs, ours) + firm) / (_dot(theirs, theirs) + firm)))
     y[:, :, 1:] = (y[:, :, 1:] - 128) * np.float32(saturation) + 128
     return x, y
+
+
+_BLURS = (0.35, 0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.6)
+"""Standard deviations, in pixels, of what makes a picture as soft as one that was enlarged or re-encoded."""
+
+
+def _equally_sharp(a: Any, b: Any) -> tuple[Any, Any]:
+    """Returns two pictures, in each direction the sharper one blurred until it is as soft as the other."""
+    for axis in range(2):
+        ours, theirs = _edges(a, axis), _edges(b, axis)
+        wanted = 1.06 * min(ours, theirs)
+        if ours > 1.15 * wanted:
+            a = _softened(a, axis, wanted)
+        elif theirs > 1.15 * wanted:
+            b = _softened(b, axis, wanted)
+    return a, b
+
+
+def _softened(image: Any, axis: int, wanted: float) -> Any:
+    import PIL.ImageFilter
+
+    grey = image.convert("L")
+    for sigma in _BLURS:
+        blur = PIL.ImageFilter.GaussianBlur((sigma, 0) if axis == 0 else (0, sigma))
+        if _edges(grey.filter(blur), axis) <= wanted:
+            break
+    return image.filter(blur)
+
+
+def _edges(image: Any, axis: int) -> float:
+    """Returns the mean square of the steps from pixel to pixel, across or down."""
+    values = np.asarray(image.convert("L"), np.float32)
+    steps = values[:, 1:] - values[:, :-1] if axis == 0 else values[1:] - values[:-1]
+    return float(np.square(steps).mean()) if steps.size else 0.0
+
+
+def _dot(x: np.ndarray, y: np.ndarray) -> float:
+    return float((x * y).sum())  # x @ y starts threads
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -205,7 +247,7 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         for _ in range(2):
             xs, ys = x[keep], y[keep]
             mx, my = xs.mean(), ys.mean()
-            gain = ((xs - mx) @ (ys - my) + 100.0 * len(xs)) / ((xs - mx) @ (xs - mx) + 100.0 * len(xs))
+            gain = (_dot(xs - mx, ys - my) + 100.0 * len(xs)) / (_dot(xs - mx, xs - mx) + 100.0 * len(xs))
             gain = min(1.35, max(0.74, gain))
             offset = min(40.0, max(-40.0, my - gain * mx))
             error = np.abs(np.clip(gain * x + offset, 0, 255) - y)
@@ -218,7 +260,7 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return best[1], best[2]
 
 
-MAX_EXCESS, MAX_COLOUR = 50.0, 24.0
+MAX_EXCESS, MAX_COLOUR = 44.0, 24.0
 """What the same picture may differ by, in grey levels: the mean excess of the worst 3 x 3 pixels, and the mean colour of
 the worst 15 x 15 (`local_differences`). Between these lie, on drawn charts and puzzles, re-encoding at quality 30 and
 a crop by 2 % on one side (excess up to 50), and one other digit on the other (from 61)."""
@@ -230,7 +272,7 @@ def same_picture(a: Look, b: Look) -> bool:
     if p is None:
         return False
     excess, colour = differences(a, b, p)
-    return bool(excess[0] <= MAX_EXCESS and colour[2] <= MAX_COLOUR)
+    return excess <= MAX_EXCESS and colour <= MAX_COLOUR
 
 
 def turned(a: Look) -> list[Look]:

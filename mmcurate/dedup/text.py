@@ -33,7 +33,8 @@ class Sketches:
 
     Attributes:
         tokens: a hash of each word, number and sign, all texts joined, (T,) uint32. The lowest bit is set for numbers
-            ("two" is the number 2), the next for signs, for names of one letter or of capitals, and for negations.
+            ("two" is the number 2), the next for signs, for names of one letter or of capitals, and for negations; all
+            that compares words leaves these two bits out.
         offsets: where each text's tokens begin, (N + 1,) int64.
         bands: (N, num_bands) uint32, a hash of each band's MinHashes.
         symbols: a digest of each text's numbers, signs, names of one letter or of capitals, and words such as "not" and
@@ -319,7 +320,11 @@ _PIVOTS = (  # noqa: SIM905
 
 _SPELLED = {
     **dict(
-        zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], map(str, range(2, 13)), strict=True)
+        zip(
+            ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
+            map(str, range(2, 13)),
+            strict=True,
+        )
     ),
     **{"thrice": "3", "fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60"},
 }
@@ -380,7 +385,7 @@ def _minhash_compiled(
         for i in range(used):
             h = np.uint32(width)
             for k in range(width):
-                h = np.uint32((h ^ tokens[start + i + k]) * np.uint32(0x9E3779B1))
+                h = np.uint32((h ^ (tokens[start + i + k] >> np.uint32(2))) * np.uint32(0x9E3779B1))
                 h = np.uint32(h ^ (h >> np.uint32(15)))
             h = np.uint32(h * np.uint32(0x85EBCA6B))
             shingles[i] = np.uint32(h ^ (h >> np.uint32(13)))
@@ -428,7 +433,7 @@ def shingles(tokens: np.ndarray, words: int) -> np.ndarray:
     width = min(words, len(tokens))
     h = np.full(max(1, len(tokens) - words + 1), width, np.uint32)
     for k in range(width):
-        h = (h ^ tokens[k : k + len(h)]) * np.uint32(0x9E3779B1)
+        h = (h ^ (tokens[k : k + len(h)] >> np.uint32(2))) * np.uint32(0x9E3779B1)
         h ^= h >> np.uint32(15)
     h = h * np.uint32(0x85EBCA6B)
     return np.asarray(h ^ (h >> np.uint32(13)))
@@ -533,7 +538,7 @@ def _overlap_compiled(tokens: np.ndarray, offsets: np.ndarray, pairs: np.ndarray
             for i in range(max(1, end - start - words + 1)):
                 h = np.uint32(width)
                 for k in range(width):
-                    h = np.uint32((h ^ tokens[start + i + k]) * np.uint32(0x9E3779B1))
+                    h = np.uint32((h ^ (tokens[start + i + k] >> np.uint32(2))) * np.uint32(0x9E3779B1))
                     h = np.uint32(h ^ (h >> np.uint32(15)))
                 h = np.uint32(h * np.uint32(0x85EBCA6B))
                 h = np.uint32(h ^ (h >> np.uint32(13)))

@@ -108,7 +108,6 @@ def gaoya(texts: list[str]) -> Pairs:
 
 def text_dedup(texts: list[str]) -> Pairs:
     """Its parts, as its script puts them together: an MD5 of each band in a dict, pairs with the first of each band."""
-    from text_dedup.minhash import embed_func
     from text_dedup.utils.hashfunc import sha1_hash, xxh3_32hash  # noqa: F401
 
     raise NotImplementedError
