@@ -1,9 +1,10 @@
-"""SFT data: questions about pictures -> unique -> eight answers of a teacher each -> verified -> chat rows.
+"""SFT data: questions about pictures -> unique, in no benchmark -> eight answers of a teacher -> verified -> chat rows.
 
     python recipes/openmmr_sft.py                                  # the demo: drawn questions, a simulated teacher
     python recipes/openmmr_sft.py --questions questions.jsonl \
         --base-url http://node1:8000/v1 --model Qwen/Qwen3-VL-235B-A22B-Instruct \
-        --judge-url http://node2:8000/v1 --judge-model Qwen/Qwen3-235B-A22B-Instruct-2507 --out runs/mine
+        --judge-url http://node2:8000/v1 --judge-model Qwen/Qwen3-235B-A22B-Instruct-2507 \
+        --benchmark mathverse.jsonl --benchmark AI4Math/MathVista:testmini --out runs/mine
 
 The same command continues a run that was stopped or killed, and asks for no answer twice. Keys are read from MMCURATE_API_KEY
 (teacher) and MMCURATE_JUDGE_API_KEY (judge). Settings of the recipe: OpenMMReasoner, arXiv 2511.16334, section 3.
@@ -22,7 +23,7 @@ from typing import Any
 
 import mmcurate as mm
 from mmcurate.chat import OpenAIChat, SimulatedTeacher
-from mmcurate.dedup import ExactDedup
+from mmcurate.dedup import Decontaminate, ExactDedup, NearDedup
 from mmcurate.distill import Distill
 from mmcurate.errors import MMCurateError, SettingsError, Stopped
 from mmcurate.export import to_sft
@@ -41,6 +42,13 @@ def arguments() -> argparse.Namespace:
         "--questions",
         metavar="FILE-OR-HUB-ID",
         help="rows of id, question, answer and, where they are, options and images",
+    )
+    parser.add_argument(
+        "--benchmark",
+        action="append",
+        default=[],
+        metavar="FILE-OR-HUB-ID",
+        help="drop questions that are in it; may be given several times",
     )
     parser.add_argument("--base-url", metavar="URL", help="the teacher's endpoint, such as http://node1:8000/v1")
     parser.add_argument("--model", metavar="NAME", help="the teacher's name there")
@@ -69,15 +77,17 @@ def questions(options: argparse.Namespace) -> Any:
     """Returns the source: a file or folder, a data set of the Hub, or drawn questions, 20 of them twice."""
     if not options.questions:
         return Mix([Procedural(240), Procedural(20)])
-    if Path(options.questions).exists():
-        return Files(options.questions)
-    if options.questions.count("/") == 1 and not options.questions.endswith(
-        (".jsonl", ".json", ".csv", ".parquet", ".arrow")
-    ):
-        return Hub(options.questions)
-    raise SettingsError(
-        f"--questions {options.questions}: there is no such file, and it is no id of the Hub (owner/name)"
-    )
+    return named("--questions", options.questions)
+
+
+def named(option: str, name: str) -> Any:
+    """Returns a file or folder, or a data set of the Hub: `owner/name`, or `owner/name:split` for another than train."""
+    if Path(name).exists():
+        return Files(name)
+    if name.count("/") == 1 and not name.endswith((".jsonl", ".json", ".csv", ".parquet", ".arrow")):
+        id, _, split = name.partition(":")
+        return Hub(id, split=split or "train")
+    raise SettingsError(f"{option} {name}: there is no such file, and it is no id of the Hub (owner/name)")
 
 
 def main() -> None:
@@ -110,10 +120,18 @@ def main() -> None:
                 api_key=os.environ.get("MMCURATE_JUDGE_API_KEY", ""),
             )
 
-        pipeline = mm.Pipeline(
-            source,
+        unique = [
             ExactDedup(),
             mm.Filter("duplicate_of is null and conflicts_with is null", name="unique"),
+            NearDedup(),
+            mm.Filter("near_dedup.duplicate_of is null", name="no_near_duplicate"),
+        ]
+        if options.benchmark:
+            against = [named("--benchmark", name) for name in options.benchmark]
+            unique += [Decontaminate(against=against), mm.Filter("benchmark_match is null", name="in_no_benchmark")]
+        pipeline = mm.Pipeline(
+            source,
+            *unique,
             Distill(teacher, num_responses=options.num_responses),
             Verify(judge=judge),
             mm.Filter("verdict = 'correct'", of="responses", name="correct"),

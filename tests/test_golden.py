@@ -12,8 +12,9 @@ import pyarrow as pa
 from mmcurate.canonical import as_table, canonical
 from mmcurate.chat.request import KEY_VERSION, ChatRequest
 from mmcurate.columns import array_digest
-from mmcurate.dedup import ExactDedup
+from mmcurate.dedup import ExactDedup, NearDedup
 from mmcurate.prompts import SYSTEM_PROMPT, user_text
+from mmcurate.sample import Difficulty, DiverseResponses, Stratified
 from mmcurate.schema import RESPONSES
 from mmcurate.verify import Verify
 
@@ -44,11 +45,25 @@ def table():
     return made.set_column(made.column_names.index("responses"), "responses", pa.array(responses, RESPONSES))
 
 
+def dedup(step, rows):
+    """A step's signatures and its columns."""
+    signatures = step.signatures()(rows)
+    joined = pa.table({n: rows[n] for n in dict.fromkeys(("id", *step.requires))})
+    for name in signatures.column_names:
+        joined = joined.append_column(name, signatures[name])
+    made = step(joined)
+    return pa.table(
+        [*signatures.columns, *made.columns], [*signatures.column_names, *(f"{n}." for n in made.column_names)]
+    )
+
+
 def outputs():
     rows = table()
-    exact = ExactDedup()
-    signatures = exact.signatures()(rows)
-    joined = pa.table({"id": rows["id"], **{n: signatures[n] for n in signatures.column_names}})
+    near = [dedup(step, rows) for step in (ExactDedup(), NearDedup())]
+    rates = pa.table({"id": list("abcd"), "pass_rate": [0.0, 0.5, 1.0, None], "num_scored": pa.array([8, 8, 8, 0])})
+    strata = Stratified(by=("source", "metadata.subject"))
+    sampled = [DiverseResponses(), Difficulty(), strata]
+    made = [sampled[0](rows), sampled[1](rates), dedup(strata, rows)]
     verify = Verify(workers=1)
     try:
         verdicts = verify(rows)
@@ -57,7 +72,12 @@ def outputs():
     prompts = [user_text(q["question"], q.get("options", []), 0)[0] for q in QUESTIONS]
     keys = [ChatRequest(SYSTEM_PROMPT, p).key({"model": "m", "temperature": 1.0}).hex() for p in prompts]
     return {
-        "ExactDedup": [exact.version, [array_digest(c) for c in [*signatures.columns, *exact(joined).columns]]],
+        "ExactDedup": [ExactDedup.version, [array_digest(c) for c in near[0].columns]],
+        "NearDedup": [NearDedup.version, [array_digest(c) for c in near[1].columns]],
+        **{
+            type(s).__name__: [s.version, [array_digest(c) for c in t.columns]]
+            for s, t in zip(sampled, made, strict=True)
+        },
         "Verify": [verify.version, [array_digest(c) for c in verdicts.columns]],
         "requests": [KEY_VERSION, keys],
     }

@@ -170,9 +170,10 @@ def differences(a: Look, b: Look, p: np.ndarray) -> tuple[float, float]:
     """Returns `local_differences` of two pictures, aligned and evened out in brightness, contrast and colour."""
     import PIL.Image
 
-    # At the larger size, so that what is small on one of them still counts.
-    size = max(a.image.width, b.image.width), max(a.image.height, b.image.height)
-    enlarged = max(size[0] / min(a.image.width, b.image.width), size[1] / min(a.image.height, b.image.height))
+    # At the larger size, so that what is small on one of them still counts, but not blown up beyond use.
+    sizes = list(zip(a.image.size, b.image.size, strict=True))
+    size = tuple(min(max(pair), 2 * min(pair)) for pair in sizes)
+    enlarged = max(new / min(pair) for new, pair in zip(size, sizes, strict=True))
     parts = []
     for one, box in zip((a, b), boxes(p), strict=True):
         w, h = one.image.size

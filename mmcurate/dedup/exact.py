@@ -53,6 +53,7 @@ class ExactDedup(Step):
     priority: tuple[str, ...] = ()
     label_conflicts: Literal["later", "all"] = "later"
 
+    version: ClassVar[int] = 2
     scope: ClassVar[Literal["shard", "dataset"]] = "dataset"
     requires: ClassVar[tuple[str, ...]] = ("source",)
     provides: ClassVar[pa.Schema] = pa.schema([("duplicate_of", pa.string()), ("conflicts_with", pa.string())])
