@@ -125,6 +125,7 @@ def test_jaccard_of_very_long_and_very_short_texts():
         ("ΔABC", "ΔDEF"),
         ("AB-CD", "AB CD"),
         ("side b", "side c"),
+        ("the point 'B'", "the point 'C'"),
         ("it is so", "it is not so"),
         ("the maximum of it", "the minimum of it"),
         ("two apples", "three apples"),
@@ -146,6 +147,7 @@ def test_symbols_differ(a, b):
         ("the “cat” sat", "the 'cat' sat"),
         ("Janet’s eggs", "Janet's eggs"),
         ("point 'B' is", "point B is"),
+        ("the dog's tail isn't", "the dog’s tail isn’t"),
         ("a two-digit number", "a two digit number"),
         ("a thing - or two", "a thing – or two"),
         ("a thing — well known", "a thing well known"),
@@ -166,8 +168,10 @@ def test_symbols_agree(a, b):
     assert jaccard(made, np.array([[0, 1]]))[0] == 1
 
 
-def test_every_pivot_has_its_own_slot():
-    assert np.count_nonzero(text._pivots()) == len(set(text._PIVOTS)) == len(text._PIVOTS)
+def test_every_special_word_has_its_own_slot():
+    pivots, spelled, digits = text._tables()
+    assert np.count_nonzero(pivots) == len(set(text._PIVOTS) | set(text._NEGATIONS))
+    assert np.count_nonzero(spelled) == np.count_nonzero(digits) == len(text._SPELLED)
 
 
 def test_short_texts_are_compared_whole():

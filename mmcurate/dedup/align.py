@@ -100,8 +100,7 @@ def local_differences(a: np.ndarray, b: np.ndarray, colour_box: int = COLOUR_BOX
 
     First the mean excess: how far, inside the worst square of 3 pixels, a pixel's luma lies outside of what the other
     picture shows within one pixel of it, either way round; so sub-pixel shifts and soft edges cost nothing, and a line
-    or digit that only one has costs all it can. Second the largest difference of the mean colours of a larger square,
-    in any of the three channels.
+    or digit that only one has costs all it can. Second the largest distance of the mean colours of a larger square.
 
     Args:
         a, b: (H, W, 3) float32, luma first, 0 to 255.
@@ -118,8 +117,8 @@ def _differences_numpy(a: np.ndarray, b: np.ndarray, colour_box: int) -> tuple[f
     for one, other in ((x, y), (y, x)):
         excess = np.maximum(excess, one - maximum_filter(other, 3, mode="nearest"))
         excess = np.maximum(excess, minimum_filter(other, 3, mode="nearest") - one)
-    colour = max(float(np.abs(_squares(a[:, :, c] - b[:, :, c], colour_box)).max()) for c in range(3))
-    return float(_squares(excess, EXCESS_BOX).max()), colour
+    squares = sum(_squares(a[:, :, c] - b[:, :, c], colour_box) ** 2 for c in range(3))
+    return float(_squares(excess, EXCESS_BOX).max()), float(np.max(squares) ** 0.5)
 
 
 def _squares(values: np.ndarray, box: int) -> np.ndarray:
@@ -172,15 +171,15 @@ def _differences_compiled(a: np.ndarray, b: np.ndarray, colour_box: int) -> tupl
                 if y >= h:
                     columns[x, c] -= a[y - h, x, c] - b[y - h, x, c]
         if y >= h - 1:
-            for c in range(3):
-                total = 0.0
-                for x in range(width):
-                    total += columns[x, c]
-                    if x >= w:
-                        total -= columns[x - w, c]
-                    if x >= w - 1:
-                        colour = max(colour, abs(total) / (h * w))
-    return worst, colour
+            sums = np.zeros(3)
+            for x in range(width):
+                square = 0.0
+                for c in range(3):
+                    sums[c] += columns[x, c] - (columns[x - w, c] if x >= w else 0.0)
+                    square += sums[c] ** 2
+                if x >= w - 1:
+                    colour = max(colour, square)
+    return worst, colour**0.5 / (h * w)
 
 
 def thumbnail_gaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def content_box(grey: np.ndarray) -> tuple[int, int, int, int]:
     """
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = int(np.bincount(border).argmax())
-    mask = np.abs(grey.astype(np.int16) - background) > _BACKGROUND
+    mask = (grey > min(255, background + _BACKGROUND)) | (grey < max(0, background - _BACKGROUND))
     rows, columns = np.asarray(mask.any(1)), np.asarray(mask.any(0))
     height, width = grey.shape
     if not rows.any():
@@ -81,7 +81,10 @@ def thumbnails(data: bytes) -> np.ndarray:
     box = content_box(np.asarray(image))
     whole = image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
     inside = whole if box == (0, 0, *image.size) else image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX, box=box)
-    return np.stack([np.asarray(whole), np.asarray(inside)])
+    out = np.empty((2, SIDE, SIDE), np.uint8)
+    out[0] = whole
+    out[1] = out[0] if inside is whole else inside
+    return out
 
 
 def hashes(thumbs: np.ndarray) -> np.ndarray:

@@ -220,7 +220,7 @@ def _tokenise(
             if kind == 0:
                 if c != 46 and c != 33 and c != 39:
                     continue
-                if c == 39 and word_before:  # 's, 't, 're: no names
+                if c == 39 and word_before and classes[data[i - 2]] == 2:  # 's, 't, 're: no names
                     j = i
                     while j < end and classes[data[j]] == 2:
                         j += 1

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmcurate.columns import ROW_NUMBER, read_table
-from mmcurate.state import ROWS, Entry
+from mmcurate.state import Entry
 
 SAMPLE = 12
 """How many pairs of a step are shown: those of the smallest similarity first, then by their digests."""
@@ -90,7 +90,9 @@ def _read(root: Path, rows: Entry, entry: Entry, out: Pairs) -> Pairs:
             "images": [{"bytes": one["match_picture"], "path": None}] if one.get("match_picture") else [],
         }
         near = one.get("similarity", one.get("match_similarity"))
-        word = " ".join(filter(None, [one.get("match_kind"), f"similarity of the texts: {near:.2f}" if near is not None else ""]))
+        word = " ".join(
+            filter(None, [one.get("match_kind"), f"similarity of the texts: {near:.2f}" if near is not None else ""])
+        )
         out.shown.append((_row(root, rows, shard, one[ROW_NUMBER]), other, word))
     return out
 
