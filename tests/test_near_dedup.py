@@ -11,6 +11,7 @@ import pytest
 import mmcurate as mm
 from mmcurate.dedup import ExactDedup, NearDedup
 from mmcurate.dedup.keep_first import keep_first, ranks
+from mmcurate.errors import SettingsError
 from mmcurate.sources import Files
 from tests.conftest import picture, questions, read_jsonl, write_jsonl
 from tests.test_dedup_pictures import chart, encoded, one_digit
@@ -405,3 +406,10 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert run.dataset()["duplicate_of"] == whole.dataset()["duplicate_of"]
     assert run.dataset()["duplicate_of"][-1] == "q0"
+
+
+def test_a_misspelled_source_in_the_priority():
+    rows = datasets.Dataset.from_list([{"id": "a", "question": "One?", "source": "puzzlevqa"}])
+    with pytest.raises(SettingsError, match="did you mean 'puzzlevqa'"):
+        mm.apply(NearDedup(priority=("puzlevqa",)), rows)
+    mm.apply(NearDedup(priority=("another",)), rows)  # it may have no row in a sample

@@ -87,22 +87,6 @@ def thumbnails(data: bytes) -> np.ndarray:
     return out
 
 
-def hashes(thumbs: np.ndarray) -> np.ndarray:
-    """Returns a 64-bit perceptual hash of each thumbnail: the signs of its low frequencies against their median.
-
-    That is pHash (Zauner 2010, section 3.2.1),
-
-    Args:
-        thumbs: (N, 32, 32) uint8.
-
-    Returns:
-        (N,) uint64.
-    """
-    low = np.einsum("uy,nyx,vx->nuv", _DCT, thumbs.astype(np.float32), _DCT).reshape(len(thumbs), 64)
-    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).reshape(len(thumbs))
-
-
 def _dct(rows: int, size: int) -> np.ndarray:
     """Returns the first rows of the orthonormal DCT-II matrix, (rows, size) float32."""
     k, x = np.arange(rows)[:, None], np.arange(size)[None, :]

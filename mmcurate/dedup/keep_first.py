@@ -6,12 +6,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmcurate.errors import SettingsError, did_you_mean
+
 
 def ranks(sources: Sequence[str | None], priority: Sequence[str]) -> np.ndarray:
     """Returns the place of each row in the order in which rows are kept, (N,) int64.
 
     Rows of the sources in `priority` come first, in its order; then all others, and within these the row order.
+
+    Raises:
+        SettingsError: a name in `priority` is no source, but looks like one.
     """
+    known = {s for s in sources if s}
+    for name in priority:
+        hint = did_you_mean(name, known)
+        if name not in known and "did you mean" in hint:
+            raise SettingsError(f"priority names {name!r}, and no row is of that source{hint}")
     places = {name: i for i, name in enumerate(priority)}
     level = np.array([places.get(s or "", len(places)) for s in sources], np.int64)
     out = np.empty(len(level), np.int64)

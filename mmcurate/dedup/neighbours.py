@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,10 @@ WHOLE = 4096
 """Up to so many rows each is compared with each."""
 _AT_ONCE = 1024
 _TREE_DIMENSIONS = 16
+_GRID = 32
+"""Points of the tree's grid to a distance of 1."""
+_CROWD, _OF_A_CROWD = 256, 4
+"""Over so many rows in one point say nothing any more, and few of them are proposed."""
 
 
 def views(thumbs: np.ndarray) -> np.ndarray:
@@ -44,8 +47,9 @@ def orientations(thumbs: np.ndarray) -> list[np.ndarray]:
 class Lookalikes:
     """Finds pictures that may show the same as given ones.
 
-    Small sets are compared whole, large ones in a k-d tree of their lowest frequencies: n log n, also where all look
-    alike. Memory: some 250 bytes a row of one picture.
+    Small sets are compared whole, large ones in a k-d tree of their lowest frequencies. Rows that fall into one of its
+    points are told apart by their thumbnails alone; of a great many with one thumbnail only the first few are found,
+    so that time stays n log n where all look alike. Memory: some 200 bytes a row of one picture.
 
     Args:
         read: returns the thumbnails of some rows of P pictures each, (M, P, 2, 32, 32) uint8.
@@ -54,23 +58,24 @@ class Lookalikes:
 
     def __init__(self, read: Callable[[np.ndarray], np.ndarray], num: int) -> None:
         self.read, self.num = read, num
-        self.dimensions: list[Any] = [slice(None)] * 2
+        self.trees: list[_Tree] = []
         parts = [views(read(np.arange(i, min(i + _AT_ONCE, num)))) for i in range(0, min(num, WHOLE), _AT_ONCE)]
-        if num > WHOLE:
-            spread = np.concatenate(parts, axis=1).var(1)
-            self.dimensions = [np.sort(np.argsort(-s, kind="stable")[:_TREE_DIMENSIONS]) for s in spread]
-            parts = [self._low(p) for p in parts]
-            for i in range(WHOLE, num, _AT_ONCE):
-                parts.append(self._low(views(read(np.arange(i, min(i + _AT_ONCE, num))))))
         self.base = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0, 1), np.float32)
-        self.trees: list[Any] = []
         if num > WHOLE:
-            from scipy.spatial import cKDTree
+            spread = self.base.var(1)
+            self.dimensions = [np.sort(np.argsort(-s, kind="stable")[:_TREE_DIMENSIONS]) for s in spread]
+            cells, marks = [], []
+            for i in range(0, num, _AT_ONCE):
+                thumbs = read(np.arange(i, min(i + _AT_ONCE, num)))
+                cells.append(self._cells(thumbs))
+                marks.append(_marks(thumbs))
+            self.base = np.zeros((2, 0, 1), np.float32)
+            both = np.concatenate(cells, axis=1), np.concatenate(marks, axis=1)
+            self.trees = [_Tree(cells, marks) for cells, marks in zip(*both, strict=True)]
 
-            self.trees = [cKDTree(view, leafsize=32, balanced_tree=False) for view in self.base]
-
-    def _low(self, made: np.ndarray) -> np.ndarray:
-        return np.stack([view[:, d] for view, d in zip(made, self.dimensions, strict=True)])
+    def _cells(self, thumbs: np.ndarray) -> np.ndarray:
+        low = [view[:, d] for view, d in zip(views(thumbs), self.dimensions, strict=True)]
+        return np.round(np.stack(low) * _GRID).astype(np.int8)
 
     def find(self, thumbs: np.ndarray) -> np.ndarray:
         """Returns for each query the rows that may show the same, at most `NUM_NEIGHBOURS` in each view.
@@ -84,9 +89,13 @@ class Lookalikes:
         found = [np.zeros((0, 2), np.int64)]
         for start in range(0, len(thumbs) if self.num else 0, _AT_ONCE):
             part = thumbs[start : start + _AT_ONCE]
-            query = self._low(views(part))
-            search = self._tree if self.trees else self._whole
-            pairs = np.unique(np.concatenate([search(view, query[view]) for view in range(2)]), axis=0)
+            if self.trees:
+                cells, marks = self._cells(part), _marks(part)
+                both = [tree.find(cells[view], marks[view]) for view, tree in enumerate(self.trees)]
+            else:
+                query = views(part)
+                both = [self._whole(view, query[view]) for view in range(2)]
+            pairs = np.unique(np.concatenate(both), axis=0)
             if len(pairs):
                 rows, places = np.unique(pairs[:, 1], return_inverse=True)
                 theirs, far = self.read(rows), np.zeros(len(pairs), np.float32)
@@ -105,9 +114,64 @@ class Lookalikes:
         rows, places = np.nonzero(np.take_along_axis(distances, nearest, axis=1) <= RADIUS**2)
         return np.stack([rows, nearest[rows, places]], axis=1)
 
-    def _tree(self, view: int, query: np.ndarray) -> np.ndarray:
-        distances, nearest = self.trees[view].query(
-            query, k=NUM_NEIGHBOURS + 1, eps=0.5, distance_upper_bound=RADIUS / 2, workers=-1
+
+def _marks(thumbs: np.ndarray) -> np.ndarray:
+    """Returns a digest of each row's thumbnails in each view, (2, N) uint64."""
+    words = np.ascontiguousarray(thumbs.transpose(2, 0, 1, 3, 4)).reshape(2, len(thumbs), -1).view(np.uint64)
+    factors = np.random.default_rng(0).integers(0, 1 << 63, words.shape[2], np.uint64) * np.uint64(2) + np.uint64(1)
+    mixed = (words ^ (words >> np.uint64(29))) * factors
+    return np.asarray((mixed ^ (mixed >> np.uint64(32))).sum(2, dtype=np.uint64))
+
+
+class _Tree:
+    """Rows in the points of a grid, these in a k-d tree: many equal points would make it slow.
+
+    Args:
+        cells: (N, D) int8, of the grid.
+        marks: (N,) uint64, digests of the rows' thumbnails, by which the rows of one cell are ordered.
+    """
+
+    def __init__(self, cells: np.ndarray, marks: np.ndarray) -> None:
+        from scipy.spatial import cKDTree
+
+        points, cell_of = _different(cells)
+        self.order = np.lexsort((marks, cell_of))
+        self.marks, self.cell_of = marks[self.order], cell_of[self.order]
+        self.begins = np.searchsorted(self.cell_of, np.arange(len(points) + 1))
+        self.tree = cKDTree(points.astype(np.float32) / _GRID, leafsize=32, balanced_tree=False)
+
+    def find(self, cells: np.ndarray, marks: np.ndarray) -> np.ndarray:
+        """Returns pairs of a query and a row near it, (K, 2) int64."""
+        points, cell_of = _different(cells)
+        distances, nearest = self.tree.query(
+            points.astype(np.float32) / _GRID,
+            k=NUM_NEIGHBOURS + 1,
+            eps=0.5,
+            distance_upper_bound=RADIUS / 2,
+            workers=-1,
         )
-        rows, places = np.nonzero(np.isfinite(distances))
-        return np.stack([rows, nearest[rows, places]], axis=1).astype(np.int64)
+        pairs = []
+        for query, (cell, mark) in enumerate(zip(cell_of.tolist(), marks, strict=True)):
+            room = NUM_NEIGHBOURS + 1
+            for place in nearest[cell, np.isfinite(distances[cell])].tolist():
+                begin, end = int(self.begins[place]), int(self.begins[place + 1])
+                take = min(end - begin, room, room if end - begin <= _CROWD else _OF_A_CROWD)
+                if take < end - begin:
+                    first = begin + int(np.searchsorted(self.marks[begin:end], mark))
+                    begin = min(first, end - take)
+                pairs.append((query, begin, take))
+                room -= take
+                if room <= 0:
+                    break
+        if not pairs:
+            return np.zeros((0, 2), np.int64)
+        queries, begins, counts = np.array(pairs, np.int64).T
+        at = np.repeat(begins - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+        return np.stack([np.repeat(queries, counts), self.order[at]], axis=1)
+
+
+def _different(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the different rows, and which of them each row is."""
+    packed = np.ascontiguousarray(cells).view(f"V{cells.shape[1]}").ravel()
+    _, first, of = np.unique(packed, return_index=True, return_inverse=True)
+    return cells[first], of
