@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -48,21 +51,17 @@ class NearSignatures(Step):
     def __call__(self, table: pa.Table) -> pa.Table:
         questions = [clean_question(q) for q in table["question"].to_pylist()]
         sketches = text.sketch(questions, self.shingle_words, self.num_bands, self.band_rows)
-        seen: dict[str, bytes] = {}
+        rows = [row or [] for row in table["images"].to_pylist()]
+        different = {picture["sha256"]: picture for row in rows for picture in row}
+        # Pillow decodes without the interpreter's lock. Its warnings are silenced for all threads at once, here.
+        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            seen = dict(zip(different, pool.map(_thumbnails, different.values()), strict=True))
         thumbs: list[list[bytes] | None] = []
         problems: list[str | None] = []
-        for row in table["images"].to_pylist():
-            mine: list[bytes] | None = []
-            problem = None
-            for i, picture in enumerate(row or ()):
-                try:
-                    if picture["sha256"] not in seen:
-                        seen[picture["sha256"]] = thumbnails(pictures.read(picture)).tobytes()
-                    mine.append(seen[picture["sha256"]])  # type: ignore[union-attr]
-                except (OSError, ValueError) as error:
-                    mine, problem = None, f"picture {i + 1}: {error}"
-                    break
-            thumbs.append(mine)
+        for row in rows:
+            mine = [seen[picture["sha256"]] for picture in row]
+            problem = next((f"picture {i}: {made}" for i, made in enumerate(mine, 1) if isinstance(made, str)), None)
+            thumbs.append([made for made in mine if isinstance(made, bytes)] if problem is None else None)
             problems.append(problem)
         width = sketches.bands.shape[1]
         made: dict[str, Any] = {
@@ -76,6 +75,14 @@ class NearSignatures(Step):
             "picture_problem": problems,
         }
         return pa.table(made, schema=self.provides)
+
+
+def _thumbnails(picture: dict[str, Any]) -> bytes | str:
+    """Returns the bytes of a picture's thumbnails, or why there are none."""
+    try:
+        return thumbnails(pictures.read(picture)).tobytes()
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 class Signatures:
