@@ -81,6 +81,11 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
     clash = [n for n in taken.column_names if n in dataset.column_names]
     kept = dataset.remove_columns(clash) if clash else dataset
     added = datasets.Dataset(taken.replace_schema_metadata(None))
+    if not len(dataset):  # `concatenate_datasets` leaves empty ones out
+        return datasets.Dataset.from_dict(
+            {n: [] for n in (*kept.column_names, *added.column_names)},
+            features=datasets.Features({**kept.features, **added.features}),
+        )
     return datasets.concatenate_datasets([kept, added], axis=1)
 
 

@@ -71,10 +71,11 @@ def settings(cls: type[T]) -> type[T]:
 
 def _one_line(cls: type, error: pydantic.ValidationError) -> str:
     known = [f.name for f in dataclasses.fields(cls)]
+    by_place = [f.name for f in dataclasses.fields(cls) if not f.kw_only]
     said = []
     for one in error.errors():
         place = one["loc"][0] if one["loc"] else ""
-        name = known[place] if isinstance(place, int) and place < len(known) else str(place)
+        name = by_place[place] if isinstance(place, int) and place < len(by_place) else str(place)
         if one["type"] == "unexpected_positional_argument":
             said.append(f"too many arguments without a name; the settings are {', '.join(known)}")
         elif one["type"] == "unexpected_keyword_argument":

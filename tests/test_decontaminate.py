@@ -168,7 +168,8 @@ def test_text_alone():
 
 
 def test_short_and_template_texts_need_a_picture():
-    assert matches([{"question": "What is x?"}], [{"question": "What is x?"}]) == [(None, None)]
+    shown = [{"question": "What is x?", "images": [{"bytes": picture(), "path": None}]}]
+    assert matches([{"question": "What is x?"}], shown) == [(None, None)]
     question = "What is the value of the largest bar of the chart that is shown here?"
     train = [{"question": question, "images": [{"bytes": picture("white"), "path": None}]}]
     bench = [{"question": question, "images": [{"bytes": picture(c, (60, 40)), "path": None}]} for c in ("red", "blue")]
@@ -247,3 +248,10 @@ def test_one_run_against_another_and_the_report(tmp_path, data):
         warnings.simplefilter("error")
         rl.run(tmp_path / "rl")
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())
+
+
+def test_a_short_question_without_pictures_hits_itself_only():
+    train = [{"question": "Compute sin 45°."}, {"question": "Compute cos 45°."}, {"question": "Compute sin 60°."}]
+    assert matches(train, [{"question": "compute  sin 45°"}]) == [("bench:b0", "text"), (None, None), (None, None)]
+    shown = [{"question": "compute  sin 45°", "images": [{"bytes": picture(), "path": None}]}]
+    assert matches(train, shown) == [(None, None)] * 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -49,8 +49,9 @@ class Decontaminate(Step):
     A question with pictures is a hit where one of its pictures is one of the other's (see `mmcurate.dedup.confirm` for
     what counts as the same) and the texts share enough words, or the other has no text. Where either side has no picture,
     the text alone decides: enough of its shingles (MinHash), or of the other's 8-word runs, are shared; and the numbers
-    are the same. A short text, and one that its benchmark asks of several pictures, is a template, and never a hit alone.
-    Golds aren't looked at.
+    are the same. A text of under 8 words, and one that its benchmark asks of several pictures, may be a template, and is no
+    hit alone, except that a short question without pictures hits the same question without pictures. Golds aren't
+    looked at.
 
     What can't be found: a translation, a text that is written anew, and a picture that is drawn anew.
 
@@ -65,7 +66,7 @@ class Decontaminate(Step):
             "text" doesn't look at pictures.
     """
 
-    against: Sequence[Any]
+    against: Any
     _: dataclasses.KW_ONLY
     min_jaccard: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.6
     min_overlap: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.4
@@ -233,7 +234,8 @@ def _together(mine: Signatures, theirs: Signatures, pairs: np.ndarray) -> tuple[
 def _by_text(
     mine: Signatures, theirs: Signatures, min_jaccard: float, min_containment: float, by: str
 ) -> Iterable[Hit]:
-    specific = (theirs.num_words >= MIN_WORDS) & ~_templates(theirs)
+    bare = theirs.num_images == 0
+    specific = ((theirs.num_words >= MIN_WORDS) | (bare & (theirs.num_words > 0))) & ~_templates(theirs)
     first, of = _distinct(mine.codes("text_key"))
     others = np.flatnonzero(specific)
     others = others[_distinct(theirs.codes("text_key")[others])[0]]
@@ -252,13 +254,18 @@ def _by_text(
     shared, _, whole = text.overlap(sketches, places, GRAM_WORDS)
     contained = shared / whole
     more, equal = text.number_relations(sketches, places)
-    hit = ((jaccard >= min_jaccard) & equal) | ((contained >= min_containment) & more)
+    long = theirs.num_words[others[pairs[:, 1]]] >= MIN_WORDS
+    hit = (((jaccard >= min_jaccard) & equal) | ((contained >= min_containment) & more)) & (long | (jaccard == 1))
     rows_of = np.split(np.argsort(of, kind="stable"), np.flatnonzero(np.diff(np.sort(of))) + 1)
-    for (i, j), near in zip(pairs[hit], np.maximum(jaccard, contained)[hit], strict=True):
-        other = int(others[j])
+    near = np.maximum(jaccard, contained)
+    for k in np.flatnonzero(hit):
+        i, other = pairs[k, 0], int(others[pairs[k, 1]])
         for row in rows_of[i]:
-            if by == "text" or not mine.num_images[row] or not theirs.num_images[other]:
-                yield Hit(int(row), other, "text", float(near))
+            pictures_here, pictures_there = mine.num_images[row] > 0, theirs.num_images[other] > 0
+            if not long[k] and (pictures_here or pictures_there):
+                continue
+            if by == "text" or not (pictures_here and pictures_there):
+                yield Hit(int(row), other, "text", float(near[k]))
 
 
 def _distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

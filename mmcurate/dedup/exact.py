@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -50,7 +51,7 @@ class ExactDedup(Step):
 
     _: dataclasses.KW_ONLY
     by: Literal["question", "text", "images"] = "question"
-    priority: tuple[str, ...] = ()
+    priority: Sequence[str] = ()
     label_conflicts: Literal["later", "all"] = "later"
 
     version: ClassVar[int] = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -256,7 +256,7 @@ class NearDedup(Step):
     min_jaccard: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.7
     by: Literal["question", "text", "images"] = "question"
     turned: bool = False
-    priority: tuple[str, ...] = ()
+    priority: Sequence[str] = ()
     shingle_words: Annotated[int, pydantic.Field(ge=1)] = text.SHINGLE_WORDS
     num_bands: Annotated[int, pydantic.Field(ge=1)] = text.NUM_BANDS
     band_rows: Annotated[int, pydantic.Field(ge=1)] = text.BAND_ROWS

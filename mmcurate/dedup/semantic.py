@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -67,7 +68,7 @@ class SemanticDedup(Step):
     min_similarity: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.75
     same_numbers: bool = True
     by: Literal["question", "text"] = "question"
-    priority: tuple[str, ...] = ()
+    priority: Sequence[str] = ()
 
     scope: ClassVar[Literal["shard", "dataset"]] = "dataset"
     requires: ClassVar[tuple[str, ...]] = ("source", "images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
@@ -95,6 +96,7 @@ def as_source(thing: Any) -> Any:
         return thing
     raise SettingsError(
         f"questions come from a source, a finished run or a datasets.Dataset, not {type(thing).__name__}"
+        + (": say Files(path) or Hub('owner/name')" if isinstance(thing, (str, bytes, Path)) else "")
     )
 
 
