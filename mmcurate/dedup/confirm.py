@@ -9,7 +9,6 @@ blur, a reduction to a few dozen pixels or hard compression has taken out of one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,22 +34,33 @@ _DIAGONAL = np.diag_indices(6)
 _FIRM = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
 
 
-@dataclass(frozen=True, slots=True)
 class Look:
     """A picture made ready to be compared.
 
     Attributes:
         image: RGB, at most `SIDE` wide and high.
         width, height: as they came, in pixels.
-        levels: blurred greys, (64, 64), (128, 128) and (256, 256) float32; the aspect is given up.
         content: left, top, right and bottom of what lies inside its margins, as shares.
     """
 
-    image: Any
-    width: int
-    height: int
-    levels: tuple[np.ndarray, ...]
-    content: tuple[float, float, float, float]
+    def __init__(self, image: Any, width: int, height: int) -> None:
+        self.image, self.width, self.height = image, width, height
+        self._grey = image.convert("L")
+        left, top, right, bottom = content_box(self._grey)
+        w, h = self._grey.size
+        self.content = left / w, top / h, right / w, bottom / h
+        self._levels: dict[int, np.ndarray] = {}
+
+    def level(self, number: int) -> np.ndarray:
+        """Returns the blurred grey of side `LEVELS[number]`, (N, N) float32; the aspect is given up."""
+        import PIL.Image
+        import PIL.ImageFilter
+
+        if number not in self._levels:
+            side = LEVELS[number]
+            small = self._grey.resize((side, side), PIL.Image.Resampling.BILINEAR)
+            self._levels[number] = np.asarray(small.filter(PIL.ImageFilter.GaussianBlur(1.2)), np.float32)
+        return self._levels[number]
 
 
 def look(data: bytes) -> Look:
@@ -65,21 +75,11 @@ def look(data: bytes) -> Look:
 def look_at(image: Any) -> Look:
     """Makes an RGB `PIL.Image` ready to be compared."""
     import PIL.Image
-    import PIL.ImageFilter
 
     width, height = image.size
     if width > SIDE or height > SIDE:
         image = image.resize((min(width, SIDE), min(height, SIDE)), PIL.Image.Resampling.BILINEAR, reducing_gap=3.0)
-    grey = image.convert("L")
-    left, top, right, bottom = content_box(np.asarray(grey))
-    levels = tuple(
-        np.asarray(
-            grey.resize((n, n), PIL.Image.Resampling.BILINEAR).filter(PIL.ImageFilter.GaussianBlur(1.2)), np.float32
-        )
-        for n in LEVELS
-    )
-    w, h = grey.size
-    return Look(image, width, height, levels, (left / w, top / h, right / w, bottom / h))
+    return Look(image, width, height)
 
 
 def align(a: Look, b: Look) -> np.ndarray | None:
@@ -101,11 +101,11 @@ def _descend_all(a: Look, b: Look, p: np.ndarray) -> tuple[float, np.ndarray] | 
     """Returns what is unexplained in the end, and the map; None where it goes astray or is hopeless."""
     left = 0.0
     for level, steps in enumerate(_STEPS):
-        better = _descend(a.levels[level], b.levels[level], p, steps)
+        better = _descend(a.level(level), b.level(level), p, steps)
         if better is None:
             return None
         p = better
-        left, share = unexplained(a.levels[level], b.levels[level], p)
+        left, share = unexplained(a.level(level), b.level(level), p)
         if left > _HOPELESS and share > _HOPELESS_SHARES[level]:
             return None
     return left, p

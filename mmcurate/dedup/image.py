@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,13 @@ def small_grey(data: bytes) -> Any:
     Raises:
         BadPicture: the bytes are no picture.
     """
-
     image = pictures.opened(data)
     if image.format == "JPEG" and image.mode in ("RGB", "L") and "exif" not in image.info:
         image.draft("L", (_DRAFT, _DRAFT))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                image.load()
-            except OSError as error:
-                raise pictures.BadPicture(f"cut off or damaged JPEG ({error})") from None
+        try:
+            image.load()
+        except OSError as error:
+            raise pictures.BadPicture(f"cut off or damaged JPEG ({error})") from None
         return image if image.mode == "L" else image.convert("L")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,25 +44,24 @@ def small_grey(data: bytes) -> Any:
     return pictures.upright(image).convert("L")
 
 
-def content_box(grey: np.ndarray) -> tuple[int, int, int, int]:
+def content_box(grey: Any) -> tuple[int, int, int, int]:
     """Returns left, top, right and bottom of what differs from the border's colour; everything where nothing does.
 
     Args:
-        grey: (H, W) uint8.
+        grey: a `PIL.Image` of mode "L".
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    background = int(np.bincount(border).argmax())
-    mask = (grey > min(255, background + _BACKGROUND)) | (grey < max(0, background - _BACKGROUND))
-    rows, columns = np.asarray(mask.any(1)), np.asarray(mask.any(0))
-    height, width = grey.shape
-    if not rows.any():
-        return 0, 0, width, height
-    return (
-        int(columns.argmax()),
-        int(rows.argmax()),
-        width - int(columns[::-1].argmax()),
-        height - int(rows[::-1].argmax()),
-    )
+    width, height = grey.size
+    data = grey.tobytes()
+    border = data[:width] + data[-width:] + data[::width] + data[width - 1 :: width]
+    background = int(np.bincount(np.frombuffer(border, np.uint8)).argmax())
+    box: tuple[int, int, int, int] | None = grey.point(_other_than(background)).getbbox()
+    return box or (0, 0, width, height)
+
+
+@cache
+def _other_than(background: int) -> list[int]:
+    """Returns the table of 256 greys that makes all but those near the background white."""
+    return [0 if abs(v - background) <= _BACKGROUND else 255 for v in range(256)]
 
 
 def thumbnails(data: bytes) -> np.ndarray:
@@ -78,7 +75,7 @@ def thumbnails(data: bytes) -> np.ndarray:
     import PIL.Image
 
     image = small_grey(data)
-    box = content_box(np.asarray(image))
+    box = content_box(image)
     whole = image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
     inside = whole if box == (0, 0, *image.size) else image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX, box=box)
     out = np.empty((2, SIDE, SIDE), np.uint8)
@@ -110,5 +107,5 @@ def descriptors(thumbs: np.ndarray) -> np.ndarray:
     Returns:
         (N, 63) float32.
     """
-    low = np.einsum("uy,nyx,vx->nuv", _DCT, thumbs.astype(np.float32), _DCT).reshape(len(thumbs), 64)[:, 1:]
+    low = (_DCT @ thumbs.astype(np.float32) @ _DCT.T).reshape(len(thumbs), 64)[:, 1:]
     return low / np.maximum(np.linalg.norm(low, axis=1, keepdims=True), 2.0 * SIDE)

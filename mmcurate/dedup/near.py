@@ -107,10 +107,10 @@ class Signatures:
 
     def codes(self, name: str) -> np.ndarray:
         """Returns a column's values as numbers, equal where they are equal, -1 for null, (N,) int64."""
-        column = self.table[name]
+        column = self.table[name].combine_chunks()  # chunks would each carry the dictionary of all before
         encoded = pc.dictionary_encode(column)
-        encoded = encoded.unify_dictionaries().combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-        indices = encoded.chunk(0).indices if isinstance(encoded, pa.ChunkedArray) else encoded.indices
+        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) and encoded.num_chunks else encoded
+        indices = encoded.indices if isinstance(encoded, pa.DictionaryArray) else pa.array([], pa.int32())
         return np.asarray(indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
 
     def sketches(self, rows: np.ndarray) -> text.Sketches:
@@ -329,10 +329,15 @@ class NearDedup(Step):
         for block in _groups(np.flatnonzero(shown & mine.usable[rows]), blocks):
             pairs.append(block[self._alike(mine, rows[block])])
 
+        known: dict[tuple[int, int], float] = {}
+
         def similarity(item: int, kept: int) -> float:
             near = 1.0
             if text_of[item] != text_of[kept] and self.by != "images":
-                near = float(_jaccard(mine, rows, np.array([[item, kept]]), self.shingle_words)[0])
+                pair = int(text_of[item]), int(text_of[kept])
+                if pair not in known:
+                    known[pair] = float(_jaccard(mine, rows, np.array([[item, kept]]), self.shingle_words)[0])
+                near = known[pair]
                 if near < self.min_jaccard:
                     return 0.0
             if shown[item] and not same_pictures(mine, rows[item], mine, rows[kept], turns=self.turned):
@@ -359,5 +364,6 @@ class NearDedup(Step):
 def _groups(items: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     """Returns the items of each label that has several."""
     order = items[np.argsort(labels[items], kind="stable")]
-    cuts = np.flatnonzero(np.diff(labels[order])) + 1
-    return [part for part in np.split(order, cuts) if len(part) > 1]
+    begins = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    sizes = np.diff(begins, append=len(order))
+    return [order[i : i + n] for i, n in zip(begins[sizes > 1], sizes[sizes > 1], strict=True)]

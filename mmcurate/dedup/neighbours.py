@@ -20,7 +20,7 @@ _AT_ONCE = 1024
 _TREE_DIMENSIONS = 16
 _GRID = 32
 """Points of the tree's grid to a distance of 1."""
-_CROWD, _OF_A_CROWD = 256, 4
+_CROWD, _OF_A_CROWD = 256, 2
 """Over so many rows in one point say nothing any more, and few of them are proposed."""
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicate texts, from raw strings to confirmed pairs, beside datasketch, rensa, gaoya and text-dedup in one run.
+"""Near-duplicate texts, from raw strings to confirmed pairs, beside datasketch, rensa and gaoya in one run.
 
     python tests/benchmarks/near_text.py [--documents 20000 200000] [--all]
 
@@ -104,13 +104,6 @@ def gaoya(texts: list[str]) -> Pairs:
     index.par_bulk_insert_docs(list(range(len(texts))), texts)
     found = {(j, i) for i, others in enumerate(index.par_bulk_query(texts)) for j in others if j < i}
     return confirmed(texts, found)
-
-
-def text_dedup(texts: list[str]) -> Pairs:
-    """Its parts, as its script puts them together: an MD5 of each band in a dict, pairs with the first of each band."""
-    from text_dedup.utils.hashfunc import sha1_hash, xxh3_32hash  # noqa: F401
-
-    raise NotImplementedError
 
 
 WAYS: list[tuple[Callable[[list[str]], Pairs], bool]] = [
