@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmcurate.dedup import text
+from mmcurate.dedup import tokens as reading
 from mmcurate.dedup.text import candidates, jaccard, near_pairs, overlap, sketch
 
 LETTER = "a-zA-Z\u00c0-\u1fff\ue000-\U0010ffff"
@@ -26,7 +27,7 @@ ALPHABET = "abcxyzABCD 0123459+-/^.,()[]=<>%|αβΔπ°≤√éß不大三。，
 def plain_tokens(given_text):
     """What `_tokenise` hashes, by a regular expression over characters."""
     if not given_text.isascii():
-        given_text = text._simple(given_text)
+        given_text = reading._simple(given_text)
     number = EXERCISE.match(given_text)
     if number:
         given_text = given_text[number.end() :]
@@ -65,7 +66,8 @@ def planted(number, most_changed, seed=0):
 def slowly(monkeypatch):
     """Takes the numpy ways, as where numba isn't installed."""
     monkeypatch.setattr(text, "HAS_NUMBA", False)
-    monkeypatch.setattr(text, "_tokenise", text._tokenise.__wrapped__)
+    monkeypatch.setattr(reading, "HAS_NUMBA", False)
+    monkeypatch.setattr(reading, "_tokenise", reading._tokenise.__wrapped__)
 
 
 @settings(max_examples=400, deadline=None)
@@ -169,9 +171,9 @@ def test_symbols_agree(a, b):
 
 
 def test_every_special_word_has_its_own_slot():
-    pivots, spelled, digits = text._tables()
-    assert np.count_nonzero(pivots) == len(set(text._PIVOTS) | set(text._NEGATIONS))
-    assert np.count_nonzero(spelled) == np.count_nonzero(digits) == len(text._SPELLED)
+    pivots, spelled, digits = reading._tables()
+    assert np.count_nonzero(pivots) == len(set(reading._PIVOTS) | set(reading._NEGATIONS))
+    assert np.count_nonzero(spelled) == np.count_nonzero(digits) == len(reading._SPELLED)
 
 
 def test_short_texts_are_compared_whole():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcurate.dedup.compiled import HAS_NUMBA, compiled
+from mmcurate.compiled import HAS_NUMBA, compiled
 
 EXCESS_BOX, COLOUR_BOX = 3, 15
 """Sides of the squares, in pixels, over which differences are averaged."""

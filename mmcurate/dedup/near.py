@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pydantic
 
 from mmcurate import pictures
-from mmcurate.dedup import confirm, text
+from mmcurate.dedup import confirm, text, tokens
 from mmcurate.dedup.image import SIDE, thumbnails
 from mmcurate.dedup.keep_first import keep_first, ranks
 from mmcurate.dedup.keys import KEYS, question_keys
@@ -125,9 +125,9 @@ class Signatures:
         )
 
     def marked_digests(self, mask: int) -> np.ndarray:
-        """Returns `text.marked_digests` of the rows, (N,) int64."""
+        """Returns `tokens.marked_digests` of the rows, (N,) int64."""
         chunks = self.table["tokens"].chunks
-        return np.concatenate([np.zeros(0, np.int64), *(text.marked_digests(c, mask) for c in chunks)])
+        return np.concatenate([np.zeros(0, np.int64), *(tokens.marked_digests(c, mask) for c in chunks)])
 
     def thumbs(self, rows: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of rows with equally many pictures, (N, P, 2, 32, 32) uint8."""

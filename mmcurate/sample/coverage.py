@@ -13,11 +13,7 @@ from typing import Any
 
 import numpy as np
 
-numba: Any
-try:
-    import numba
-except ImportError:
-    numba = None
+from mmcurate.compiled import HAS_NUMBA, jit
 
 UNIT = 65_536
 """A similarity of one. The largest is one below, so that it fits into 16 bits."""
@@ -143,12 +139,7 @@ def _numpy_gain(rows: np.ndarray, values: np.ndarray, start: int, end: int, cove
 
 
 def _fast(loops: Any, otherwise: Any) -> Any:
-    if numba is None:
-        return otherwise
-    try:
-        return numba.njit(nogil=True, cache=True)(loops)
-    except RuntimeError:  # nowhere to keep what was compiled
-        return numba.njit(nogil=True)(loops)
+    return jit(loops) if HAS_NUMBA else otherwise
 
 
 _gain = _fast(_loops_gain, _numpy_gain)
