@@ -173,7 +173,8 @@ def digest(data: bytes) -> str:
 
 
 def as_struct(picture: Any) -> dict[str, Any]:
-    """Returns a picture struct (`schema.PICTURE`) of a path, bytes, a `PIL.Image` or a `{bytes, path}` dict.
+    """Returns a picture struct (`schema.PICTURE`) of a path, bytes, a `PIL.Image`, a `{bytes, path}` dict, or anything
+    with `read_bytes()`, such as a member of an archive.
 
     Raises:
         OSError: the file isn't there.
@@ -190,6 +191,8 @@ def as_struct(picture: Any) -> dict[str, Any]:
     elif isinstance(picture, (str, os.PathLike)):
         with open(picture, "rb") as file:
             data = file.read()
+    elif hasattr(picture, "read_bytes"):
+        data = picture.read_bytes()
     elif hasattr(picture, "save") and hasattr(picture, "mode"):
         out = io.BytesIO()
         kind = (

@@ -192,6 +192,10 @@ class Run:
         """Returns a digest of all that the run's files hold."""
         return digest([[e.name, e.files, [read_digests(self.path / f) for f in e.files]] for e in self.entries])
 
+    def describe(self) -> list[dict[str, Any]]:
+        """Returns what the run knows of the data sets behind it; see `Source.describe`."""
+        return list(self.manifest["source"].get("parts", []))
+
     def prompts(self) -> dict[str, str]:
         """Returns the system prompts behind the run's responses, by their ids."""
         out = dict(self.manifest["source"].get("prompts", {}))

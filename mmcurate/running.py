@@ -136,6 +136,7 @@ class Running:
                     "name": source.name,
                     "fingerprint": source.fingerprint(),
                     "prompts": source.prompts() if hasattr(source, "prompts") else {},
+                    "parts": source.describe() if hasattr(source, "describe") else [{"name": source.name}],
                 },
                 "entries": [dataclasses.asdict(e) for e in self.entries],
                 "exports": self.previous.get("exports", []),

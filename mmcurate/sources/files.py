@@ -44,6 +44,10 @@ class Files(Source):
         if not self._files():
             raise SettingsError(f"Files: {str(path)!r} has none of the types {', '.join(_SUFFIXES)}")
 
+    def describe(self) -> list[dict[str, Any]]:
+        """See `Source.describe`."""
+        return [{"name": self.name, "path": str(self.path), "licence": self.licence or None}]
+
     def _files(self) -> list[Path]:
         path = Path(self.path)
         found = sorted(path.iterdir()) if path.is_dir() else [path]

@@ -61,6 +61,10 @@ class Hub(Source):
             raise SourceError(f"Hub data set {self.id!r}, split {self.split!r}: {first}") from error
         yield from _rows(data, f"Hub data set {self.id!r}", self.columns, self.name, self.licence)
 
+    def describe(self) -> list[dict[str, Any]]:
+        """See `Source.describe`."""
+        return [{"name": self.name, "id": self.id, "revision": self.revision, "licence": self.licence or None}]
+
 
 @settings
 class HFDataset(Source):

@@ -82,6 +82,14 @@ class Mix(Source):
                 }
             seen |= mine
 
+    def describe(self) -> list[dict[str, Any]]:
+        """See `Source.describe`; `cap` is the most rows that were taken of a part."""
+        out = []
+        for part, cap in zip(self.parts, self._each("caps"), strict=True):
+            told = part.describe() if hasattr(part, "describe") else [{"name": part.name}]
+            out += [{**one, **({} if cap is None else {"cap": cap})} for one in told]
+        return out
+
     def prompts(self) -> dict[str, str]:
         """Returns the system prompts behind the responses that finished runs bring, by their ids."""
         return {k: v for part in self.parts if hasattr(part, "prompts") for k, v in part.prompts().items()}

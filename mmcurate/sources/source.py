@@ -38,8 +38,8 @@ class Rows(Protocol):
 class Source:
     """Yields questions as dicts of `id`, `question`, `options`, `answer`, `images` and whatever else there is.
 
-    Pictures are paths, bytes, `{bytes, path}` or `PIL.Image`s; they are read when a run takes the row. A row that
-    can't be used carries its reason as `_problem`.
+    Pictures are paths, bytes, `{bytes, path}`, `PIL.Image`s or anything with `read_bytes()`; they are read when a run
+    takes the row. A row that can't be used carries its reason as `_problem`.
     """
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -48,6 +48,13 @@ class Source:
     def fingerprint(self) -> str | None:
         """Returns a digest of the content, or None where only reading it tells."""
         return None
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Returns what a run's manifest says of each data set behind the source: `name`, and where they are known
+        `id` and `revision` (on the Hub), `path`, `licence`, `rows` and `kept` (how many rows are published of it, before and
+        after the recipe), `notes` (a list of sentences, such as what was found where a layout isn't documented).
+        """
+        return [{"name": getattr(self, "name", type(self).__name__)}]
 
     def sample(self, num_questions: int = 12, seed: int = 0) -> Gallery:
         """Returns some questions, which a notebook shows with their pictures; equal for equal seeds."""
