@@ -60,6 +60,8 @@ def _signature_entry(state: State, step: Step, signatures: Step) -> Entry:
 def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
     """Adds a step's columns to a state; returns its entry and the columns it reads."""
     inputs = _inputs(state, step)
+    if step.where:
+        Filter(step.where).find(state)
     signatures = step.signatures()
     if signatures is not None:
         hidden = _signature_entry(state, step, signatures)
@@ -198,7 +200,15 @@ class Running:
         self.entries.append(entry)
         if step.scope == "dataset":
             return self._whole(state, step, entry, inputs, fingerprint(step))
-        return self._shards(state, step, entry, inputs, fingerprint(step))
+        alive = list(state.alive)
+        if step.where:
+            entry.about["where"] = step.where
+            out = Entry(step.name, "drops", {})
+            for shard, drops in enumerate(Filter(step.where).drops(state, range(state.num_shards))):
+                state.drop(out, shard, drops)
+        passing = self._shards(state, step, entry, inputs, fingerprint(step))
+        state.alive = alive
+        return passing
 
     def _key(self, state: State, inputs: Sequence[tuple[str, Ref]], shard: int) -> list[Any]:
         """What a step sees of a shard, in digests: its columns, and which rows and traces are in."""

@@ -98,6 +98,7 @@ class Signatures:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self.num_images = pc.fill_null(pc.list_value_length(table["images"]), 0).to_numpy().astype(np.int64)
+        self._tokens, self._thumbs = Chunks(table["tokens"]), Chunks(table["thumbs"])
         self.bands = rectangle(table["bands"])
         self.symbols = table["symbols"].to_numpy()
         self.num_words = pc.list_value_length(table["tokens"]).to_numpy()
@@ -119,7 +120,7 @@ class Signatures:
 
     def sketches(self, rows: np.ndarray) -> text.Sketches:
         """Returns the text sketches of some rows."""
-        lists = self.table["tokens"].take(pa.array(rows)).combine_chunks()
+        lists = self._tokens.take(rows)
         offsets = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))])
         return text.Sketches(
             lists.flatten().to_numpy(),
@@ -142,7 +143,7 @@ class Signatures:
 
     def thumbs(self, rows: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of rows with equally many pictures, (N, P, 2, 32, 32) uint8."""
-        lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()
+        lists = self._thumbs.take(rows)
         values = lists.flatten()
         data = np.frombuffer(values.buffers()[1], np.uint8)[values.offset * 2 * SIDE * SIDE :]
         each = len(values) // max(1, len(rows))
@@ -150,7 +151,7 @@ class Signatures:
 
     def thumbs_of(self, rows: np.ndarray, picture: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of one picture of each of some rows, (N, 2, 32, 32) uint8."""
-        lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()
+        lists = self._thumbs.take(rows)
         counts = lists.value_lengths().to_numpy(zero_copy_only=False)
         values = lists.flatten().take(pa.array(np.cumsum(counts) - counts + picture))
         data = np.frombuffer(values.buffers()[1], np.uint8) if len(values) else np.zeros(0, np.uint8)
@@ -170,6 +171,34 @@ class Signatures:
     def shas(self, row: int) -> list[str]:
         """Returns the hashes of a row's pictures."""
         return [p["sha256"] for p in self.table["images"][row].as_py() or ()]
+
+
+class Chunks:
+    """A chunked column of which a few rows can be taken; Arrow's own `take` copies all of a chunked list each time.
+
+    Args:
+        column: the column.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._type = column.type
+        self._chunks = [c for c in column.chunks if len(c)]
+        self._begins = np.cumsum([0, *(len(c) for c in self._chunks)])
+
+    def take(self, rows: np.ndarray) -> pa.Array:
+        """Returns some rows, in that order."""
+        chunk = np.searchsorted(self._begins, rows, side="right") - 1
+        order = np.argsort(chunk, kind="stable")
+        used, begins = np.unique(chunk[order], return_index=True)
+        parts = [
+            self._chunks[c].take(pa.array(rows[places] - self._begins[c]))
+            for c, places in zip(used.tolist(), np.split(order, begins[1:]), strict=len(used) > 0)
+        ]
+        if len(parts) < 2:
+            return parts[0] if parts else pa.array([], self._type)
+        back = np.empty(len(order), np.int64)
+        back[order] = np.arange(len(order))
+        return pa.concat_arrays(parts).take(pa.array(back))
 
 
 def rectangle(column: pa.ChunkedArray) -> np.ndarray:
