@@ -145,6 +145,7 @@ class Published(Source):
         options: Any = None,
         images: Any = None,
         problem: str | None = None,
+        columns: tuple[str, str] = ("question", "answer"),
         **more: Any,
     ) -> dict[str, Any]:
         """Returns a row, its gold cleaned, its options split from the text where they are in it.
@@ -158,6 +159,7 @@ class Published(Source):
             options: as published; None where the set has no such column.
             images: in whatever form.
             problem: why the row can't be used, where the adapter knows.
+            columns: where question and gold stood, for the reason of a row that lacks one.
             more: further columns, which become metadata.
         """
         asked = clean_question(clean(question) or "")
@@ -167,9 +169,9 @@ class Published(Source):
             asked, listed = self._split(asked, text)
         answer = settled(text, listed) if text else None
         if not problem and not asked.strip():
-            problem = "empty question"
+            problem = f"empty question: {columns[0]} is empty"
         if not problem and not answer and not more.get("responses"):
-            problem = "no answer: the gold is empty"
+            problem = f"no answer: {columns[1]} is empty"
         if answer:
             self._found.golds[gold.form if isinstance(gold, Gold) else "their own column"] += 1
             more.setdefault("answer_type", answer_type(answer, listed))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmcurate.prompts import clean_question
+from mmcurate.sources.golds import gold_of
 
 _USERS = ("human", "user")
 _MODELS = ("gpt", "assistant", "model", "bot")
@@ -57,13 +59,15 @@ def _text(content: Any) -> str:
     return "" if content is None else str(content)
 
 
-def in_context(turn: Turn, earlier: list[tuple[str, str]]) -> str:
-    """Returns a turn's question after the questions and answers that it may refer to.
+def in_context(turns: Sequence[Turn], index: int) -> str:
+    """Returns a turn's question, behind the earlier questions and answers that it may refer to.
 
-    Their picture tags go: the pictures belong to the conversation, and stand before it.
+    Earlier turns without an answer are left out. Where there are any, picture tags go: the pictures belong to the whole
+    conversation, and stand before it.
     """
-    question = clean_question(turn.question)
+    question = clean_question(turns[index].question)
+    earlier = [(clean_question(t.question), gold.text) for t in turns[:index] if (gold := gold_of(t.response))]
     if not earlier:
         return question
     before = "".join(f"Question: {asked}\nAnswer: {answer}\n\n" for asked, answer in earlier)
-    return f"{before}Question: {question}".replace("<image>", "").replace("Question: \n", "Question: ")
+    return re.sub(r"<image>\n?", "", f"{before}Question: {question}")
