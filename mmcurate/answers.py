@@ -128,3 +128,41 @@ def gold_text(answer: str, options: Sequence[str]) -> str:
     if named:
         return " | ".join(sorted(plain(option_text(options[i], i)) for i in named))
     return plain(answer)
+
+
+_DEGREE = re.compile(r"\{\}|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree")
+_NUMBER = re.compile(
+    r"(?:approximately|about|≈|~|\\approx)?\s*[-+±]?\s*(?:US)?[$€£¥]?\s*[-+]?"
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:\s*/\s*\d+)?(?:e[-+]?\d+)?\s*"
+    r"(?:%|°\s*[CF]?|[A-Za-zµμΩ]+[²³]?(?:[/·*^]?[-\dA-Za-z²³]+)*(?:\s+[A-Za-z]+[²³]?){0,2})?",
+    re.I,
+)
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_MATHS = re.compile(
+    r"\\[A-Za-z]+|[=<>≤≥≠√π∞±∠△⊥∥∪∩^_²³⁻]|\d\s*[-+*/×÷:]\s*[\dA-Za-z(]|^[\[({].*[\])}]$|[A-Za-z]\s*[-+*/]\s*\d"
+)
+MAX_PLAIN_WORDS = 25
+"""An answer of more words is a description: no rule compares it."""
+
+
+def answer_type(answer: str, options: Sequence[str] = ()) -> str:
+    """Returns what kind of answer a gold is: "choice", "number", "math", "text" or "description".
+
+    "choice" names an option, or is one letter of a list that stands in the picture or the question; "number" may have a
+    unit; "description" is prose that only a judge can compare.
+    """
+    if gold_options(answer, options) or (not options and letters_of(answer, 10) and len(answer.strip("$(). ")) == 1):
+        return "choice"
+    text = " ".join(normal(answer).split()).strip("$").strip().rstrip(".。").strip()
+    words = _WORDS.findall(re.sub(r"\\(?:text|mathrm)\b|\\[A-Za-z]+", " ", text))
+    if len(words) > MAX_PLAIN_WORDS:
+        return "description"
+    number = (
+        re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}|\\([%$ ,])|[$~]", r" \1\2", _DEGREE.sub("°", text))
+        .replace("~", " ")
+        .strip()
+    )
+    if _NUMBER.fullmatch(" ".join(number.split())):
+        return "number"
+    symbols = len(_MATHS.findall(text))
+    return "math" if symbols and len(words) <= 3 + 2 * symbols else "text"
