@@ -25,6 +25,7 @@ CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())
 """Messages with an `<image>` tag where each picture stands."""
 PICTURES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 ABOUT = "mmcurate.json"
+MAX_RATIO = 200
 
 Check = Callable[[dict[str, Any]], str | None]
 """Says why a row can't be in an export, or None."""
@@ -42,12 +43,14 @@ def anything(row: dict[str, Any]) -> None:
 
 
 def media_problem(row: dict[str, Any]) -> str | None:
-    """Returns why trainers would misread a row's texts: they take every literal `<image>` for a picture."""
+    """Returns why trainers would misread a row, or None: they take every literal `<image>` for a picture."""
     texts = [m["content"] for m in (*row["prompt"], *row.get("completion", ()))]
     if any(_MEDIA.search(text) for text in texts):
         return "a literal <video>, <audio> or media token in its texts"
     if sum(text.count("<image>") for text in texts) != len(row["images"]):
         return "another number of <image> tags in its texts than pictures"
+    if any(max(p["width"], p["height"]) > MAX_RATIO * min(p["width"], p["height"]) for p in row["images"]):
+        return f"a picture with one side over {MAX_RATIO} times the other, which Qwen's processors refuse"
     return None
 
 
