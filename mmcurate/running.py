@@ -124,8 +124,9 @@ class Running:
         if passing:
             say(f"{passing:,} requests failed for reasons that may pass; the same command tries them again")
         run = Run(self.root)
-        if (self.root / "final").exists() and not run.exports:
-            say(f"{self.root / 'final'} is of an earlier run here: mmcurate.export.to_sft(run) makes it anew")
+        for folder, name in (("final", "to_sft"), ("final_rl", "to_rl")):
+            if (self.root / folder).exists() and not run.exports:
+                say(f"{self.root / folder} is of an earlier run here: run.{name}() makes it anew")
         return run
 
     def _manifest(self, *, complete: bool) -> None:

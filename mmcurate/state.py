@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class Entry:
         files: one for each shard, relative to the run folder.
         passing: how many failures that may pass are in each incomplete shard.
         about: what the step says of itself (`Step.describe`).
+        export: for drops of an export, its name; each export takes what the last step left, not what another export left.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Entry:
     files: list[str] = field(default_factory=list)
     passing: dict[int, int] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    export: str = ""
 
 
 class State:
@@ -76,6 +79,13 @@ class State:
         for shard in range(len(row_files)):
             problems = read_table(root / row_files[shard], ["problem"])["problem"]
             self.alive.append(np.flatnonzero(pc.is_null(problems).to_numpy()).astype(np.int32))
+
+    def branch(self) -> State:
+        """Returns a copy that drops on its own."""
+        other = copy.copy(self)
+        other.entries, other.alive = dict(self.entries), list(self.alive)
+        other._masks = {key: mask.copy() for key, mask in self._masks.items()}
+        return other
 
     @property
     def num_shards(self) -> int:
