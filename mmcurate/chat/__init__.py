@@ -1,6 +1,7 @@
 """Teachers and judges: chat models, the answer store under them, and two that need no model."""
 
-from mmcurate.chat.openai import OpenAIChat, Usage
+from mmcurate.chat.model import ChatModel, Usage
+from mmcurate.chat.openai import OpenAIChat
 from mmcurate.chat.recorded import RecordedTeacher
 from mmcurate.chat.request import Answer, ChatRequest, Failure
 from mmcurate.chat.server import Faults
@@ -10,6 +11,7 @@ from mmcurate.chat.store import AnswerStore
 __all__ = [
     "Answer",
     "AnswerStore",
+    "ChatModel",
     "ChatRequest",
     "Failure",
     "Faults",
