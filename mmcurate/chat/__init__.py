@@ -7,6 +7,7 @@ from mmcurate.chat.request import Answer, ChatRequest, Failure
 from mmcurate.chat.server import Faults
 from mmcurate.chat.simulated import SimulatedTeacher
 from mmcurate.chat.store import AnswerStore
+from mmcurate.chat.vllm import VLLMChat
 
 __all__ = [
     "Answer",
@@ -19,4 +20,5 @@ __all__ = [
     "RecordedTeacher",
     "SimulatedTeacher",
     "Usage",
+    "VLLMChat",
 ]

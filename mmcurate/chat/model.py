@@ -137,10 +137,11 @@ class ChatModel(ABC):
     def answer_store(self) -> AnswerStore:
         """Returns the open answer store; in the user's cache where none was named."""
         live = self._state()
-        if live.store is None:
-            live.store = shared.take(self.store or cache_folder())
-            log.info("answers are kept in %s", live.store.folder)
-        return live.store
+        with live.guard:
+            if live.store is None:
+                live.store = shared.take(self.store or cache_folder())
+                log.info("answers are kept in %s", live.store.folder)
+            return live.store
 
     def request_key(self, request: ChatRequest) -> bytes:
         """Returns the 32-byte key under which the request's answer is stored."""
@@ -199,8 +200,8 @@ class ChatModel(ABC):
         live = self._state()
         with live.guard:
             waiting = live.in_flight.pop(key, [])
-        if isinstance(result, Answer):
-            live.usage.add(result)
+            if isinstance(result, Answer):
+                live.usage.add(result)
         for batch, i in waiting:
             batch.put(i, result)
 

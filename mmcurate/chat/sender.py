@@ -32,8 +32,12 @@ class Sender(ABC):
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
+
+    def _work(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -65,23 +69,27 @@ class Sender(ABC):
             result, body = error, b""
         done(result, body)
 
-    def close(self) -> None:
-        """Cancels what is in flight and gives back what is held."""
+    def close(self, *, wait: bool = True) -> None:
+        """Cancels what is in flight and gives back what is held.
+
+        Args:
+            wait: False leaves that to the sender's thread.
+        """
         if not self._thread.is_alive():
             return
-        self._run(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+        self._fatal = self._fatal or Stopped("the client was closed")
+        ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        if wait:
+            ending.result()
+            self._thread.join(5)
 
     async def _end(self) -> None:
-        self._fatal = self._fatal or Stopped("the client was closed")
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._release()
-        await asyncio.sleep(0)
+        self._loop.call_soon(self._loop.stop)
 
     @abstractmethod
     async def _release(self) -> None:
