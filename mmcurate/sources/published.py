@@ -160,7 +160,7 @@ class Published(Source):
             images: in whatever form.
             problem: why the row can't be used, where the adapter knows.
             columns: where question and gold stood, for the reason of a row that lacks one.
-            more: further columns, which become metadata.
+            more: further columns, which become metadata; `raw_question` where `question` isn't the text as published.
         """
         asked = clean_question(clean(question) or "")
         text = gold.text if isinstance(gold, Gold) else (clean(gold) or "").strip()
@@ -177,8 +177,9 @@ class Published(Source):
             more.setdefault("answer_type", answer_type(answer, listed))
         if answer and answer != text:
             more["raw_answer"] = text
-        if asked != question:
-            more["raw_question"] = question
+        raw = more.pop("raw_question", question)
+        if asked != raw:
+            more["raw_question"] = raw
         pictures = [] if problem else self._pictures(images)
         row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": pictures}
         row |= {"source": self.name, "licence": self.licence, **more}
