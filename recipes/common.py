@@ -15,7 +15,7 @@ from typing import Any
 import mmcurate as mm
 from mmcurate.chat import OpenAIChat, SimulatedTeacher, VLLMChat
 from mmcurate.errors import MMCurateError, SettingsError, Stopped, did_you_mean
-from mmcurate.sources import Files, Hub, benchmarks
+from mmcurate.sources import BENCHMARKS, Files, Hub
 
 COMMERCIAL = "licence is not null and not regexp_matches(lower(licence), '(^|[-_ ])nc([-_ ]|$)|non-?commercial|research|unknown')"
 """The rows whose licence doesn't forbid commercial use."""
@@ -72,15 +72,12 @@ def _pair(made: argparse.ArgumentParser, option: str, text: str, known: Sequence
     return name, path
 
 
-def against(options: argparse.Namespace) -> list[Any]:
+def against(made: argparse.ArgumentParser, options: argparse.Namespace) -> list[Any]:
     """Returns the benchmarks to stay clear of."""
-    local = dict(text.split("=", 1) for text in options.benchmark if "=" in text)
+    local = dict(_pair(made, "--benchmark", text, BENCHMARKS) for text in options.benchmark if "=" in text)
     others = [named("--benchmark", text) for text in options.benchmark if "=" not in text]
-    if "benchmarks" in options.without:
-        return others
-    if options.questions or local:
-        return others + [source for name, path in local.items() for source in benchmarks([name], path={name: path})]
-    return others + benchmarks()
+    nine = list(local) if options.questions or "benchmarks" in options.without else list(BENCHMARKS)
+    return others + [BENCHMARKS[name](path=local.get(name)) for name in nine]
 
 
 def named(option: str, name: str) -> Any:

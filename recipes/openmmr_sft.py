@@ -73,7 +73,7 @@ def main() -> None:
         NearDedup(),
         mm.Filter("near_dedup.duplicate_of is null", name="no_near_duplicate"),
     ]
-    if benchmarks := common.against(options):
+    if benchmarks := common.against(parser, options):
         steps += [Decontaminate(against=benchmarks), mm.Filter("benchmark_match is null", name="in_no_benchmark")]
     steps += [GoldAudit(), mm.Filter("gold_problem is null", name="gold_is_accepted")]
 
