@@ -21,12 +21,10 @@ from mmcurate.sources import (
     TQA,
     AlgoPuzzleVQA,
     LLaVACoT,
-    MiroMind,
     OpenVLThinker,
     PuzzleVQA,
     ThinkLite,
     ViRL39K,
-    WeMathPro,
     WeMathSFT,
     WeMathStandard,
 )
