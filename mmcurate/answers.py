@@ -163,6 +163,8 @@ _ON_LINES = [re.compile(rf"{_BULLET}{style}[ \t]*") for style in _STYLES]
 _ANYWHERE = [re.compile(rf"(?:(?<=[\s;；,，。.])|^){style}\s*") for style in _STYLES[:4]]
 _HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
 _ENDED = re.compile(r"[.?!:：。？！)）\]_…\"”】\n]\s*$|\n[ \t]*$")
+_MAX_STARTS = 8
+"""How many labels "A" are tried, from the end."""
 _SEPARATED = re.compile(r"\s*[;；,，]\s*$")
 
 
@@ -174,11 +176,14 @@ def split_options(text: str) -> tuple[str, list[str]]:
     that hold pictures stay where they are, since their `<image>` tags count.
     """
     text = text.rstrip()
+    if "B" not in text:
+        return text, []
     for on_lines in (True, False):
         for pattern in _ON_LINES if on_lines else _ANYWHERE:
             marks = list(pattern.finditer(text))
-            for start in range(len(marks) - 2, -1, -1):
-                if marks[start][1] == "A" and (found := _listed(text, marks[start:], on_lines)):
+            starts = [i for i, mark in enumerate(marks[:-1]) if mark[1] == "A"]
+            for start in reversed(starts[-_MAX_STARTS:]):
+                if found := _listed(text, marks[start:], on_lines):
                     return found
     return text, []
 
@@ -210,7 +215,7 @@ def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str,
     return bare.rstrip(), options
 
 
-_DEGREE = re.compile(r"\{\}|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree")
+_DEGREE = re.compile(r"(?:\{\})?\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree)")
 _NUMBER = re.compile(
     r"(?:approximately|about|≈|~|\\approx)?\s*[-+±]?\s*(?:US)?[$€£¥]?\s*[-+]?"
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:\s*/\s*\d+)?(?:e[-+]?\d+)?\s*"

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +20,10 @@ from mmcurate.sources import (
     TQA,
     AlgoPuzzleVQA,
     LLaVACoT,
-    MiroMind,
     OpenVLThinker,
     PuzzleVQA,
     ThinkLite,
     ViRL39K,
-    WeMathPro,
     WeMathSFT,
     WeMathStandard,
 )
@@ -921,4 +918,3 @@ def test_fingerprints_follow_the_files(tmp_path):
     os.utime(tmp_path / "images.zip", ns=(1, 1))
     assert ViRL39K(path=tmp_path).fingerprint() != before
     assert ViRL39K(path=tmp_path / "39Krelease.parquet").fingerprint() == ViRL39K(path=tmp_path).fingerprint()
-    assert isinstance(Path(tmp_path), Path)

@@ -98,13 +98,12 @@ def _said(text: str) -> str | None:
 
 
 def unboxed(text: str) -> str:
-    """Returns what is in the box that is the whole text; of an unbalanced one what follows its opening, less one closing brace."""
+    """Returns what is in the box that is the whole text; where none is balanced, what follows its opening, less a closing brace."""
     text = text.strip()
     if not re.match(r"\\+(?:boxed|fbox)\s*\{", text):
         return text
-    found = boxes_in(text)
-    if found and found[-1][1] >= len(text) - 1:
-        return found[-1][2]
+    if found := boxes_in(text):
+        return found[-1][2] if found[-1][0] == 0 and found[-1][1] == len(text) else text
     return re.sub(r"^\\+(?:boxed|fbox)\s*\{", "", text).removesuffix("}").strip()
 
 
@@ -118,7 +117,9 @@ def clean_gold(answer: str) -> str:
                 bare = match[1].strip()
         if not _ABBREVIATED.search(bare):
             bare = _STOP.sub("", bare)
-        if bare == text or not bare:
+        if not bare:
+            return text
+        if bare == text:
             return text.replace("$$", "$")
         text = bare
 

@@ -92,10 +92,10 @@ class Published(Source):
     def _album(self) -> Album:
         return Album(self._copy, self.archives, type(self).__name__)
 
-    @property
+    @functools.cached_property
     def _found(self) -> Found:
-        """What the last reading found; a new one starts with each."""
-        return self.__dict__.setdefault("_findings", Found())
+        """What the last reading found; each reading starts a new one."""
+        return Found()
 
     def _files(self) -> list[str]:
         if self.path is not None and Path(self.path).expanduser().is_file():
@@ -107,12 +107,12 @@ class Published(Source):
         return [name for p in patterns for name in data_files(self._copy, [p], type(self).__name__)]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        self.__dict__["_findings"] = Found()
+        self.__dict__["_found"] = Found()
         number = 0
         for file in self._files():
             for place, raw in enumerate(read_rows(self._copy.fetch(file))):
                 if PROBLEM in raw:
-                    yield self._bad(f"{self.name}-{number:07d}", raw[PROBLEM])
+                    yield self._bad(number, raw[PROBLEM])
                 else:
                     if place == 0:
                         self._expect(file, raw)
@@ -138,7 +138,7 @@ class Published(Source):
 
     def question(
         self,
-        id: str,
+        id: str | int,
         question: Any,
         gold: Gold | str | None,
         *,
@@ -153,7 +153,7 @@ class Published(Source):
         A row without a question or a gold says so in `_problem`, unless it brings `responses`.
 
         Args:
-            id: what tells it from the set's other rows; a repeated one gets a number.
+            id: the data set's own id, where a repeated one gets a number; or the row's number.
             question: the text as published.
             gold: as published, or as `gold_of` found it.
             options: as published; None where the set has no such column.
@@ -197,7 +197,9 @@ class Published(Source):
             self._found.counts["questions whose options were split from the text"] += 1
         return stem, listed
 
-    def _unique(self, id: str) -> str:
+    def _unique(self, id: str | int) -> str:
+        if isinstance(id, int):
+            return f"{self.name}-{id:07d}"
         found = self._found
         name = f"{self.name}-{id}"
         found.ids[name] += 1
@@ -206,9 +208,9 @@ class Published(Source):
             name = f"{name}~{found.ids[name]}"
         return name
 
-    def _bad(self, id: str, problem: str) -> dict[str, Any]:
+    def _bad(self, number: int, problem: str) -> dict[str, Any]:
         return {
-            "id": id,
+            "id": self._unique(number),
             "question": "",
             "answer": None,
             "images": [],
@@ -275,6 +277,11 @@ class Published(Source):
             return digest([self.name, self.version, mine, copy.state(names)])
         except SourceError:
             return None
+
+
+def own_id(value: Any, number: int) -> str | int:
+    """Returns a data set's own id as text, or the row's number where it has none."""
+    return number if value is None or value == "" else str(value)
 
 
 class Found:
