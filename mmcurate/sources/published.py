@@ -165,9 +165,16 @@ class Published(Source):
         asked = clean_question(clean(question) or "")
         text = gold.text if isinstance(gold, Gold) else (clean(gold) or "").strip()
         listed = options_of(options)
-        if not listed:
-            asked, listed = self._split(asked, text)
-        answer = settled(text, listed) if text else None
+        stem, inside = (asked, []) if listed else split_options(asked)
+        answer = settled(text, listed or inside) if text else None
+        if inside and answer and not gold_options(answer, inside):
+            self._found.counts[
+                "questions that keep their options in the text, because the gold names none of them"
+            ] += 1
+            answer = settled(text, ())
+        elif inside:
+            self._found.counts["questions whose options were split from the text"] += 1
+            asked, listed = stem, inside
         if not problem and not asked.strip():
             problem = f"empty question: {columns[0]} is empty"
         if not problem and not answer and not more.get("responses"):
@@ -184,18 +191,6 @@ class Published(Source):
         row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": pictures}
         row |= {"source": self.name, "licence": self.licence, **more}
         return row if problem is None else {**row, PROBLEM: problem}
-
-    def _split(self, question: str, gold: str) -> tuple[str, list[str]]:
-        """Takes the options out of a question's text, unless the gold says that they are none."""
-        stem, listed = split_options(question)
-        if listed and gold and not gold_options(settled(gold, listed), listed):
-            self._found.counts[
-                "questions that keep their options in the text, because the gold names none of them"
-            ] += 1
-            return question, []
-        if listed:
-            self._found.counts["questions whose options were split from the text"] += 1
-        return stem, listed
 
     def _unique(self, id: str | int) -> str:
         if isinstance(id, int):
