@@ -27,6 +27,8 @@ SPLIT = {
     "Is it true?\nA) Yes\nB) No": ("Is it true?", ["Yes", "No"]),
     "Who? (A) A. Smith (B) B. Jones": ("Who?", ["A. Smith", "B. Jones"]),
     "Given points A. B. and C, which?\nA. AB\nB. BC": ("Given points A. B. and C, which?", ["AB", "BC"]),
+    "Which one?\na. crust\nb. core\nc. mantle": ("Which one?", ["crust", "core", "mantle"]),
+    "The layer is\nOptions:\n(a) crust\n(b) core": ("The layer is", ["crust", "core"]),
     "Which are questions?\nA. Who?\nB. Why?": ("Which are questions?", ["Who?", "Why?"]),
 }
 WHOLE = [
@@ -36,6 +38,8 @@ WHOLE = [
     "Given A. Find B. Then?",
     "In figures (A) the square and (B) the circle, what is x?",
     "Q? (a) 3 (b) 4",
+    "Use the figure.\n(a) Find x.\n(b) Find y.",
+    "What follows?\na. How long is it?\nb. How wide is it?",
     "A. x\nB. y",
     "Q?\nA. x",
     "Q?\nA. x\nC. y",
@@ -198,6 +202,8 @@ def test_golds_settle_on_an_option():
         "B.": "B",
         "B. 40 cm": "B",
         "B: 40cm": "B",
+        "b": "B",
+        "(c)": "C",
         "40 cm": "40 cm",
         "The left one.": "the left one",
         "$30$": "30",

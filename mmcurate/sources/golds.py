@@ -36,6 +36,7 @@ _WRAPS = [
 _STOP = re.compile(r"(?<=[^\s.])(?<!\\right)(?<!\\left)\s*[.。]$")
 _ABBREVIATED = re.compile(r"(?:\b[A-Za-z]\.){2,}$")
 _LABELLED = re.compile(r"^\s*[(（]?([A-Z])\s*[)）.:：、．]\s*\S")
+_SMALL_LETTER = re.compile(r"\(?([a-z])[).]?")
 _PARTS = [
     re.compile(p, re.S)
     for p in (
@@ -127,7 +128,7 @@ def clean_gold(answer: str) -> str:
 def settled(answer: str, options: Sequence[str]) -> str:
     """Returns a gold in plain form: an option's exact text where the gold gives its text, letters where it gives letters.
 
-    "B. 40" gives B, also where its text differs in spacing from option B's and is no other option's.
+    "B. 40" gives B, also where its text differs in spacing from option B's and is no other option's; so does "b".
     """
     text = clean_gold(answer)
     if not options:
@@ -142,8 +143,8 @@ def settled(answer: str, options: Sequence[str]) -> str:
             return exact if gold_options(exact, options) == named else LETTERS[named[0]]
         if named:
             return ", ".join(LETTERS[i] for i in named)
-    label = _LABELLED.match(text)
-    if label and (named := letters_of(label[1], len(options))):
+    label = _LABELLED.match(text) or _SMALL_LETTER.fullmatch(text)
+    if label and (named := letters_of(label[1].upper(), len(options))):
         return LETTERS[named[0]]
     return text
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 import pydantic
 
+from mmcurate import pictures
 from mmcurate.answers import answer_type, clean, gold_options, options_of, split_options
 from mmcurate.errors import SourceError, did_you_mean
 from mmcurate.prompts import clean_question
@@ -110,14 +111,22 @@ class Published(Source):
         self.__dict__["_found"] = Found()
         number = 0
         for file in self._files():
-            for place, raw in enumerate(read_rows(self._copy.fetch(file))):
+            probed = False
+            for raw in read_rows(self._copy.fetch(file)):
                 if PROBLEM in raw:
                     yield self._bad(number, raw[PROBLEM])
                 else:
-                    if place == 0:
+                    if not probed:
                         self._expect(file, raw)
-                    yield from self.rows_of(raw, number)
+                        probed = True
+                    yield from self._made(raw, number)
                 number += 1
+
+    def _made(self, raw: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
+        try:
+            return list(self.rows_of(raw, number))
+        except KeyError as error:  # a line of JSON that lacks what the first one has
+            return [self._bad(number, f"bad row: no {error}; there are: {', '.join(raw)}")]
 
     def _expect(self, file: str, raw: Mapping[str, Any]) -> None:
         """Checks that the columns are there that this adapter reads.
@@ -187,8 +196,8 @@ class Published(Source):
         raw = more.pop("raw_question", question)
         if asked != raw:
             more["raw_question"] = raw
-        pictures = [] if problem else self._pictures(images)
-        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": pictures}
+        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer}
+        row["images"] = [] if problem else self._pictures(images)
         row |= {"source": self.name, "licence": self.licence, **more}
         return row if problem is None else {**row, PROBLEM: problem}
 
@@ -227,8 +236,8 @@ class Published(Source):
             forms["structs of bytes and path"] += 1
             return [{"bytes": value["bytes"], "path": None}]
         if isinstance(value, str):
-            if value.startswith("["):
-                return self._pictures(json.loads(value))
+            if value.startswith("[") and (listed := _as_list(value)):
+                return self._pictures(listed)
             data = _inline(value)
             if data is not None:
                 forms["base64 text"] += 1
@@ -299,12 +308,20 @@ class Found:
 
 def _inline(text: str) -> bytes | None:
     """Returns the bytes of a picture that is written as text, a data URL or base64; None where the text is a path."""
-    head, comma, body = text.partition(",")
-    if not (head.startswith("data:") and comma):
-        if not _BASE64.fullmatch(text):
-            return None
-        body = text
+    _, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    if not comma and not _BASE64.fullmatch(text):
+        return None
     try:
-        return base64.b64decode(body, validate=False)
+        data = base64.b64decode(body, validate=False)
     except binascii.Error:
-        return body.encode()  # no picture: the run says so
+        data = b""
+    return data if comma or pictures.extension(data) else None  # a long path may look like base64
+
+
+def _as_list(text: str) -> list[Any] | None:
+    """Returns a list that is written as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, list) else None

@@ -48,4 +48,4 @@ class ViRL39K(Published):
 
 
 def _rate(value: Any) -> float | None:
-    return None if value is None or value < 0 else float(value)
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None
