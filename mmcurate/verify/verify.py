@@ -40,7 +40,7 @@ class Verify(Step):
     policy: Policy = DEFAULT
     workers: Annotated[int | None, Runtime] = pydantic.Field(default=None, gt=0)
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
     provides: ClassVar[pa.Schema] = pa.schema(
         [
