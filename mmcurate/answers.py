@@ -1,4 +1,4 @@
-"""Reading the options and the gold answer of a row: which option it names, and its plain text."""
+"""Reading the options and the gold answer of a row: which option it names, what kind it is, and its plain text."""
 
 from __future__ import annotations
 
@@ -128,6 +128,86 @@ def gold_text(answer: str, options: Sequence[str]) -> str:
     if named:
         return " | ".join(sorted(plain(option_text(options[i], i)) for i in named))
     return plain(answer)
+
+
+_BRACE = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.S)
+
+
+def boxes_in(text: str) -> list[tuple[int, int, str]]:
+    """Returns the balanced boxes: where each starts and ends, and what is in it. Of a box in a box the inner one."""
+    out: list[tuple[int, int, str]] = []
+    starts: list[tuple[int, int] | None] = []  # for each open brace, its box
+    for match in _BRACE.finditer(text):
+        token = match[0]
+        if token == "{":
+            starts.append(None)
+        elif token == "}":
+            box = starts.pop() if starts else None
+            if box and (inside := text[box[1] : match.start()].strip()) and not (out and out[-1][0] > box[0]):
+                out.append((box[0], match.end(), inside))
+        elif len(token) > 2:
+            starts.append((match.start(), match.end()))
+    return out
+
+
+_BULLET = r"(?:^|\n)[ \t]*(?:[-*•][ \t]+)?"
+_STYLES = [
+    r"[(（\[]\s*([A-Z])\s*[)）\]]",
+    r"\*{0,2}([A-Z])[.．]\*{0,2}",
+    r"([A-Z])[)）]",
+    r"([A-Z])、",
+    r"([A-Z])[:：]",
+]
+"""How the labels of one list of options look: (A), A., A), A、 and A:."""
+_ON_LINES = [re.compile(rf"{_BULLET}{style}[ \t]*") for style in _STYLES]
+_ANYWHERE = [re.compile(rf"(?:(?<=[\s;；,，。.])|^){style}\s*") for style in _STYLES[:4]]
+_HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
+_ENDED = re.compile(r"[.?!:：。？！)）\]_…\"”】\n]\s*$|\n[ \t]*$")
+_SEPARATED = re.compile(r"\s*[;；,，]\s*$")
+
+
+def split_options(text: str) -> tuple[str, list[str]]:
+    """Returns a question without the options that it ends with, and the options; none unless it surely lists them.
+
+    They are labelled in order from A, at least two, in one style, none empty, to the end of the text; they follow the
+    end of a sentence, a line or a heading ("Choices:"). "Is point A. Smith's? B. Jones knows." has none. Options
+    that hold pictures stay where they are, since their `<image>` tags count.
+    """
+    text = text.rstrip()
+    for on_lines in (True, False):
+        for pattern in _ON_LINES if on_lines else _ANYWHERE:
+            marks = list(pattern.finditer(text))
+            for start in range(len(marks) - 2, -1, -1):
+                if marks[start][1] == "A" and (found := _listed(text, marks[start:], on_lines)):
+                    return found
+    return text, []
+
+
+def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str, list[str]] | None:
+    """Returns the question and the options of a run of labels that starts with A, or None where it isn't surely one."""
+    run = [marks[0]]
+    for mark in marks[1:]:
+        if len(run) < len(LETTERS) and mark[1] == LETTERS[len(run)]:
+            run.append(mark)
+        elif on_lines:
+            return None  # "A. ..\nC. .." or two lists
+    stem = text[: run[0].start()]
+    bare = _HEADER.sub("", stem.rstrip())
+    headed = bare != stem.rstrip()
+    if len(run) < 2 or not bare.strip() or not (on_lines or headed or _ENDED.search(stem)):
+        return None
+    ends = [mark.start() for mark in run[1:]] + [len(text)]
+    options = [text[mark.end() : end].strip() for mark, end in zip(run, ends, strict=True)]
+    if all(_SEPARATED.search(option) for option in options[:-1]):
+        options = [_SEPARATED.sub("", option) for option in options]
+    last = options[-1]
+    goes_on = "\n" in last and not any("\n" in option for option in options[:-1])
+    if re.search(rf"(?:^|\s)[(（]?{LETTERS[len(run) : len(run) + 1] or '#'}[.．)）、:：]", last):
+        return None  # "A. 1\nB. 2 C. 3": another style reads on
+    asks = not on_lines and ("?" in last or "？" in last) and not any("?" in option for option in options[:-1])
+    if goes_on or asks or any(not option or "<image" in option or len(option) > 1000 for option in options):
+        return None
+    return bare.rstrip(), options
 
 
 _DEGREE = re.compile(r"\{\}|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree")

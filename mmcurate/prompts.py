@@ -36,16 +36,24 @@ _SUFFIXES = [
     r"(?:please )?put your (?:final )?answer (?:in|within|inside) \\boxed\{\}",
 ]
 _SUFFIX = re.compile(r"(?:(?<=[.?!:)\]\n。？！）])|(?<=^))\s*(?:" + "|".join(_SUFFIXES) + r")\s*[.!。]?\s*$", re.I)
-_CONTEXT = re.compile(r"^\s*(?:context|hint)\s*:\s*n/?a\s*[.\n]?\s*", re.I)
+_CONTEXT = re.compile(
+    r"(?:^|(?<=\n))\s*(?:context|hint)\s*:\s*n/?a[ \t]*(?:[.\n]\s*|$)|^\s*(?:context|hint)\s*:\s*n/?a\s+", re.I
+)
+_PREFIX = re.compile(
+    r"^\s*(?:hint\s*:\s*)?please (?:directly )?(?:answer the question|solve the problem)[^\n]{0,40}? and (?:provide the (?:correct option letter"
+    r"|final (?:answer|value))|put your (?:final )?answer (?:in|within|inside)(?: one)? \"?\\boxed\{\})[^\n]{0,120}(?:\n\s*|(?<=[.\"]) )"
+    r"(?:question\s*:\s*)?(?=\S)",
+    re.I,
+)
 _STRICT = re.compile(r"\s*<think>(.+?)</think>\s*<answer>(.+?)</answer>\s*", re.S)
 
 
 def clean_question(text: str) -> str:
-    """Returns a question without the instruction suffixes and empty contexts that data sets append.
+    """Returns a question without the instructions and empty contexts that data sets put around it.
 
     "What is shown? Answer the question using a single word or phrase." gives "What is shown?".
     """
-    text = _CONTEXT.sub("", text.strip())
+    text = _PREFIX.sub("", _CONTEXT.sub("", text.strip()))
     while True:
         shorter = _SUFFIX.sub("", text).rstrip()
         if shorter == text or not shorter:

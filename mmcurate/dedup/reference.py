@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from mmcurate.canonical import as_table, canonical
 from mmcurate.dedup.near import NearSignatures, Signatures
+from mmcurate.schema import ROW
 from mmcurate.sources.hub import as_source
 
 _ROWS_AT_ONCE = 256
@@ -79,7 +80,7 @@ class Reference:
             for name in ("id", "source", "question", "images"):
                 made = made.append_column(table.schema.field(name), table[name])
             parts.append(made)
-        return pa.concat_tables(parts) if parts else _EMPTY
+        return pa.concat_tables(parts) if parts else _nothing()
 
     @cached_property
     def signatures(self) -> Signatures:
@@ -95,7 +96,6 @@ class Reference:
             self._folder = None
 
 
-_EMPTY = pa.table(
-    {f.name: pa.array([], f.type) for f in NearSignatures.provides}
-    | {f.name: pa.array([], f.type) for f in as_table([]).schema if f.name in ("id", "source", "question", "images")}
-)
+def _nothing() -> pa.Table:
+    kept = [f for f in ROW if f.name in ("id", "source", "question", "images")]
+    return pa.schema([*NearSignatures.provides, *kept]).empty_table()

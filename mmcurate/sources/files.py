@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcurate.errors import SettingsError, SourceError
+from mmcurate.sources.json_array import read_array
 from mmcurate.sources.source import PROBLEM, Source, rename, require
 from mmcurate.step import settings
 
@@ -55,7 +56,7 @@ class Files(Source):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for file in self._files():
-            for number, row in enumerate(_read(file)):
+            for number, row in enumerate(read_rows(file)):
                 if number == 0 and PROBLEM not in row:
                     require(str(file), row, self.columns)
                 yield self._row(file, number, row)
@@ -97,7 +98,12 @@ def _beside(file: Path, picture: Any) -> Any:
     return picture
 
 
-def _read(file: Path) -> Iterator[dict[str, Any]]:
+def read_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a file, read as its suffix says; one that is no object carries its reason as `_problem`.
+
+    Raises:
+        SourceError: the file can't be read.
+    """
     kind = file.suffix.lower()
     try:
         if kind in (".jsonl", ".ndjson"):
@@ -106,11 +112,9 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
                     if line.strip():
                         yield _json_row(line, f"{file.name} line {number}")
         elif kind == ".json":
-            value = json.loads(file.read_text("utf-8-sig"))
-            rows = value if isinstance(value, list) else [value]
             yield from (
                 r if isinstance(r, dict) else {PROBLEM: f"bad row: {file.name}[{i}] is no object"}
-                for i, r in enumerate(rows)
+                for i, r in enumerate(read_array(file))
             )
         elif kind in (".csv", ".tsv"):
             csv.field_size_limit(1 << 27)

@@ -83,10 +83,14 @@ def chance(seed: int, number: int, row: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def pick(rows: Iterable[dict[str, Any]], num_rows: int, seed: int) -> list[tuple[int, dict[str, Any]]]:
-    """Returns a random sample with each row's number, in the order of the source."""
-    ranked = ((chance(seed, i, row), i, row) for i, row in enumerate(rows))
-    return sorted((i, row) for _, i, row in heapq.nsmallest(num_rows, ranked, key=lambda item: item[:2]))
+def pick(rows: Iterable[dict[str, Any]], num_rows: int, seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields a random sample with each row's number, in the order of the source, which is read twice.
+
+    Of rows that can't be used only as many come as are needed to fill the sample.
+    """
+    ranked = ((PROBLEM in row, chance(seed, i, row), i) for i, row in enumerate(rows))
+    chosen = {i for *_, i in heapq.nsmallest(num_rows, ranked)}
+    yield from ((i, row) for i, row in enumerate(rows) if i in chosen)
 
 
 def rename(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:

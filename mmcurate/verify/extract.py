@@ -6,6 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from mmcurate.answers import boxes_in
 from mmcurate.verify.prose import RETRACTS, closing_number, is_foreign, sentences, without_politeness
 
 _ANSWER = re.compile(r"<(answer|conclusion|final_answer)>(.*?)(?:</\1>|\Z)", re.S | re.I)
@@ -98,7 +99,7 @@ def extract(response: str) -> Extracted | None:
         return SEVERAL
     if tagged:
         inside = tagged[-1][2].strip()
-        boxes = _boxes(inside)
+        boxes = boxes_in(inside)
         if boxes:
             return Extracted(", ".join(box[2] for box in boxes), "answer tag")
         said = _last_phrase(inside)
@@ -108,7 +109,7 @@ def extract(response: str) -> Extracted | None:
     body = _before_next_example(_TAGS.sub("", body).strip())
     if not body:
         return None
-    boxes, phrase = _boxes(body), _last_phrase(body)
+    boxes, phrase = boxes_in(body), _last_phrase(body)
     if boxes and (not phrase or boxes[-1][0] >= phrase[0] or not _PLAIN.search(phrase[1])):
         return _unless_retracted(body, boxes[-1][1], _last_boxes(body, boxes), "box")
     if phrase and not phrase[1]:
@@ -178,7 +179,7 @@ def _before_next_example(body: str) -> str:
     """Returns a response without the further questions that a base model asks itself, once it has answered the first."""
     for match in itertools.islice(_NEXT.finditer(body), _MAX_EXAMPLES):
         first = body[: match.start()]
-        if first.strip() and (_boxes(first) or _last_phrase(first)):
+        if first.strip() and (boxes_in(first) or _last_phrase(first)):
             return first
     return body
 
@@ -235,26 +236,6 @@ def _tagged(text: str) -> list[re.Match[str]]:
 def cut_off(response: str) -> bool:
     """Whether a response that was cut off had not yet closed its answer."""
     return not re.search(r"</answer>", response.split("</think>")[-1], re.I)
-
-
-_BRACE = re.compile(r"\\+(?:boxed|fbox)\s*\{|\\.|[{}]", re.S)
-
-
-def _boxes(text: str) -> list[tuple[int, int, str]]:
-    """Returns the balanced boxes: where each starts and ends, and what is in it. Of a box in a box the inner one."""
-    out: list[tuple[int, int, str]] = []
-    starts: list[tuple[int, int] | None] = []  # for each open brace, its box
-    for match in _BRACE.finditer(text):
-        token = match[0]
-        if token == "{":
-            starts.append(None)
-        elif token == "}":
-            box = starts.pop() if starts else None
-            if box and (inside := text[box[1] : match.start()].strip()) and not (out and out[-1][0] > box[0]):
-                out.append((box[0], match.end(), inside))
-        elif len(token) > 2:
-            starts.append((match.start(), match.end()))
-    return out
 
 
 def _last_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:

@@ -1,0 +1,45 @@
+"""MMK12."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from mmcurate.sources.golds import is_multipart
+from mmcurate.sources.published import Published
+from mmcurate.step import settings
+
+
+@settings
+class MMK12(Published):
+    """FanqingM/MMK12: school questions; values as golds in "train", letters in "test".
+
+    A gold that answers several questions at once ("(1) 3; (2) 5") is left out, with that reason. Some rows have no picture.
+
+    Attributes:
+        split: "train" (the recipe's) or "test".
+    """
+
+    id: str = "FanqingM/MMK12"
+    split: str = "train"
+
+    name: ClassVar[str] = "mmk12"
+    licence: ClassVar[str] = "Apache-2.0"
+    rows: ClassVar[int | None] = 15_616
+    kept: ClassVar[int | None] = 4_723
+    data: ClassVar[tuple[str, ...]] = ("data/{split}-*.parquet", "{split}-*.parquet", "{split}.parquet")
+    columns: ClassVar[tuple[tuple[str, ...], ...]] = (("question",), ("answer",), ("image",))
+    remarks: ClassVar[tuple[str, ...]] = ("rows is of the split train; kept is about: ViRL39K contains much of it",)
+
+    def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
+        answer = str(raw["answer"] or "")
+        several = f"several answers: answer has parts: {answer[:80]!r}" if is_multipart(answer) else None
+        own = raw.get("id")
+        yield self.question(
+            f"{self.split}-{number:06d}" if own is None else str(own),
+            raw["question"],
+            answer,
+            images=raw["image"],
+            problem=several,
+            subject=raw.get("subject"),
+        )
