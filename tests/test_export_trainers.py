@@ -20,7 +20,6 @@ from tests.conftest import picture, write_jsonl
 from tests.mixed import LEFT_OUT, PICTURES, RL, SFT, TAGGED, mixed_run
 
 
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return mixed_run(tmp_path_factory.mktemp("mixed"))

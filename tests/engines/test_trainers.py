@@ -104,7 +104,9 @@ def test_verl_takes_the_settings_and_the_reward(run, tmp_path):
     text = "<think>So</think><answer>no</answer>"
     made = reward(data_source="q", solution_str=text, ground_truth="B", extra_info=given)
     assert made["score"] == 1.0
-    in_thread = asyncio.run(asyncio.to_thread(reward, data_source="q", solution_str=text, ground_truth="A", extra_info=given))
+    in_thread = asyncio.run(
+        asyncio.to_thread(reward, data_source="q", solution_str=text, ground_truth="A", extra_info=given)
+    )
     assert in_thread["acc"] == 0.0
 
 
