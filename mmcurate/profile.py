@@ -69,7 +69,8 @@ class Profile:
     def _take(self, row: Sample) -> None:
         self.rows[row.source] += 1
         bare = row.question.replace("<image>", " ")
-        stem, _ = split_options(clean_question(bare))
+        cleaned = clean_question(bare)
+        stem, _ = split_options(cleaned)
         key = _digest(plain(stem))
         whole = _digest(key.hex(), *row.pictures)
         if whole not in self._seen:
@@ -84,7 +85,7 @@ class Profile:
                 if len(self._waiting) >= _TEXTS_AT_ONCE:
                     self._flush()
         self._count(self.prompts, "system prompt", row.system or "(none)")
-        self._count(self.prompts, "instruction", _instruction(bare) or "(none)")
+        self._count(self.prompts, "instruction", _instruction(bare, cleaned) or "(none)")
         self._add("question, characters", len(row.question))
         self._add("pictures", len(row.pictures))
         answer = row.answer
@@ -117,9 +118,9 @@ class Profile:
             self._waiting = []
 
 
-def _instruction(question: str) -> str:
-    """Returns what `clean_question` takes off a question, before and after it."""
-    before, found, after = question.partition(clean_question(question))
+def _instruction(question: str, cleaned: str) -> str:
+    """Returns what `clean_question` took off a question, before and after it."""
+    before, found, after = question.partition(cleaned)
     return " ... ".join(part for part in (before.strip(), after.strip()) if part) if found else ""
 
 

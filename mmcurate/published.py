@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from mmcurate.errors import SettingsError, SourceError
 from mmcurate.sources.hub import undecoded
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
@@ -157,8 +160,12 @@ def _text(content: Any) -> tuple[str, list[str]]:
 
 
 def _identity(image: Any) -> str:
+    """Returns the digest of a picture's bytes as they first came, which is its name in our own exports."""
     if isinstance(image, str):
         return image
+    name = Path(image.get("path") or "").stem
+    if _DIGEST.fullmatch(name):
+        return name
     data = image["bytes"]
     if data is None:
         with open(image["path"], "rb") as file:

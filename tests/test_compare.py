@@ -18,7 +18,7 @@ from mmcurate.sources import Files
 from mmcurate.verify import Verify
 from tests.conftest import picture, write_jsonl
 
-RED, BLUE = picture("red"), picture("blue")
+RED, BLUE = picture("red"), picture((0, 0, 255, 40), mode="RGBA")  # an export shows blue on white
 QUESTIONS = [
     {
         "id": "a",
