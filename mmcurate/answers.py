@@ -161,7 +161,7 @@ _STYLES = [
 """How the labels of one list of options look: (A), A., A), A、 and A:."""
 _ON_LINES = [re.compile(rf"{_BULLET}{style}[ \t]*") for style in _STYLES]
 _ANYWHERE = [re.compile(rf"(?:(?<=[\s;；,，。.])|^){style}\s*") for style in _STYLES[:4]]
-_HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
+_HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices?|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
 _ENDED = re.compile(r"[.?!:：。？！)）\]_…\"”】\n]\s*$|\n[ \t]*$")
 _SEPARATED = re.compile(r"\s*[;；,，]\s*$")
 

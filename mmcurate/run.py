@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmcurate.columns import read_digests, read_table, write_json
+from mmcurate.columns import read_digests, write_json
 from mmcurate.errors import RunError, RunFolderError
 from mmcurate.gallery import Gallery
 from mmcurate.report.explain import Explanation, explain, story
@@ -19,7 +19,7 @@ from mmcurate.report.funnel import Funnel, funnel
 from mmcurate.report.page import Report, totals, write_report
 from mmcurate.select import Filter
 from mmcurate.sources.source import chance
-from mmcurate.state import ROWS, Entry, Ref, State
+from mmcurate.state import ROWS, Entry, Ref, State, replay
 from mmcurate.step import digest
 
 FORMAT = 1
@@ -73,18 +73,10 @@ class Run:
         """Returns what is still in after a step, by default after the last."""
         if not self.entries:
             raise RunError(f"{self.path}: the source isn't taken in yet; run the recipe again to continue")
-        state = State(self.path, self.entries[0].files)
         names = [e.name for e in self.entries]
         if after is not None and after not in names:
             raise RunError(f"the run has no step {after!r}; it has {', '.join(names)}")
-        for entry in self.entries[1:]:
-            state.entries[entry.name] = entry
-            if entry.kind == "drops":
-                for shard in range(state.num_shards):
-                    state.drop(entry, shard, read_table(state.path(entry.name, shard)))
-            if entry.name == after:
-                break
-        return state
+        return replay(self.path, self.entries if after is None else self.entries[: names.index(after) + 1])
 
     def columns(self, state: State) -> list[tuple[str, Ref]]:
         """Returns the columns to show, each under its bare name where one step makes it, else under step_column."""

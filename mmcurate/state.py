@@ -243,6 +243,24 @@ class State:
         return relist(structs, lengths(images), images.is_null() if images.null_count else None)
 
 
+def replay(root: Path, entries: Sequence[Entry]) -> State:
+    """Returns what is still in after some steps.
+
+    Args:
+        root: the run folder.
+        entries: the steps, the first being the source's rows; what exports left out is passed over.
+    """
+    state = State(root, entries[0].files)
+    for entry in entries[1:]:
+        if entry.export:
+            continue
+        state.entries[entry.name] = entry
+        if entry.kind == "drops":
+            for shard in range(state.num_shards):
+                state.drop(entry, shard, read_table(state.path(entry.name, shard)))
+    return state
+
+
 def lengths(lists: pa.Array) -> np.ndarray:
     """Returns the length of each list, 0 for null, as int64."""
     return np.asarray(lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64)

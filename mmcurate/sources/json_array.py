@@ -85,6 +85,6 @@ class _Text:
             except json.JSONDecodeError as error:
                 # A mistake before the window's end is one; at the end the element merely goes on.
                 wrong = error.pos < len(self.text) - 16 and not error.msg.startswith("Unterminated")
+                at = self.before + error.pos
                 if wrong or len(self.text) - self.at > _MAX_ELEMENT or not self.more():
-                    at = self.place() - self.at + error.pos
                     raise ValueError(f"element {number} isn't whole JSON: {error.msg}, at character {at:,}") from None

@@ -84,6 +84,7 @@ class LLaVACoT(Published):
                 images=image,
                 problem=problem,
                 columns=(turn.asked, turn.answered),
+                raw_question=turn.question,
                 inner_source=inner,
                 **kind,
             )

@@ -51,5 +51,6 @@ class MMR1(Published):
             images=raw.get("images", raw.get("image")),
             problem=problem,
             columns=(last.asked, last.answered),
+            raw_question=last.question,
             responses=[{"text": last.response, "teacher": "Gemini-2.5", "sample_index": 0}],
         )

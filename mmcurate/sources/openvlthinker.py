@@ -63,5 +63,6 @@ class OpenVLThinker(Published):
             gold,
             images=images,
             problem=problem,
+            raw_question=last.question,
             columns=(last.asked, last.answered),
         )

@@ -15,6 +15,11 @@ from mmcurate.step import settings
 
 PROBLEM = "_problem"
 """The key under which a row says why it can't be used."""
+MATCH_TEXT = "match_text"
+"""The key under which a benchmark's row says by which text others are compared with it, where that isn't its question: without
+a unit that was put behind it, or empty where the question is in the picture."""
+IN_PICTURE = "Answer the question in the picture."
+"""What is asked where a benchmark draws its question."""
 COLUMNS = ("id", "question", "options", "answer", "images", "source", "licence", "responses", "verdicts", PROBLEM)
 _ALIASES = {"image": "images", "license": "licence", "choices": "options"}
 
