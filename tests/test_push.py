@@ -1,0 +1,552 @@
+"""Publishing with the real client of the Hub, over real HTTP, to a hub on loopback: killed, refused, grown, and read back."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+import mmcurate as mm
+from mmcurate.chat import OpenAIChat, SimulatedTeacher
+from mmcurate.dedup import Decontaminate, ExactDedup
+from mmcurate.distill import Distill
+from mmcurate.errors import RunError, SettingsError
+from mmcurate.export import licences, shards, to_sft
+from mmcurate.export.pictured import FinalSet, Pictured
+from mmcurate.sources import Files, Mix, Procedural
+from mmcurate.verify import Verify
+from tests.conftest import picture, write_jsonl
+from tests.hub_server import Fault, serve
+
+# The client's own upload code warns about its own HTTP library.
+PUSH = """
+import json, sys, warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "Use .content=", DeprecationWarning)
+import mmcurate as mm
+from mmcurate.errors import MMCurateError
+from mmcurate.export import hub, shards
+shards.SHARD_BYTES = {shard_bytes}
+try:
+    pushed = mm.open(sys.argv[1]).push_to_hub(**json.loads(sys.argv[2]))
+    print(json.dumps([pushed.url, pushed.commit, pushed.num_files, pushed.num_bytes]))
+except MMCurateError as error:
+    print(type(error).__name__, error)
+"""
+LOAD = """
+import json, sys, warnings
+import datasets
+datasets.disable_progress_bars()
+name, config, streaming, revision = json.loads(sys.argv[1])
+data = datasets.load_dataset(name, config, split="train", streaming=streaming, revision=revision)
+print(datasets.get_dataset_config_names(name, revision=revision))
+if "images" in data.features:
+    assert data.features["images"] == datasets.List(datasets.Image()), data.features
+    print([p.size for p in next(iter(data))["images"]])
+    data = data.cast_column("images", datasets.List(datasets.Image(decode=False)))
+import hashlib
+for row in data:
+    for p in row.get("images", []):
+        p["bytes"] = hashlib.sha256(p["bytes"]).hexdigest()
+    print(json.dumps(row))
+"""
+
+
+@pytest.fixture
+def hub(tmp_path):
+    server = serve(tmp_path / "hub")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def environment(hub, tmp_path, **more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    return kept | {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "hf_of_the_tests",
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **more,
+    }
+
+
+def command(run, shard_bytes=500 << 20, **settings):
+    code = PUSH.replace("{shard_bytes}", str(shard_bytes))
+    return [sys.executable, "-c", code, str(run.path), json.dumps({"repo": "me/mine", **settings})]
+
+
+def push(hub, tmp_path, run, shard_bytes=500 << 20, env=None, **settings):
+    """Pushes as a user does; returns what was said."""
+    done = subprocess.run(
+        command(run, shard_bytes, **settings),
+        capture_output=True,
+        text=True,
+        env=environment(hub, tmp_path, **(env or {})),
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def load(hub, tmp_path, config, streaming=False, revision=None):
+    """Returns the names of the configs, the sizes of the first row's pictures, and the rows."""
+    asked = json.dumps(["me/mine", config, streaming, revision])
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, asked],
+        capture_output=True,
+        text=True,
+        env=environment(hub, tmp_path),
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    names, *lines = done.stdout.splitlines()
+    sizes = json.loads(lines.pop(0).replace("(", "[").replace(")", "]")) if lines[0].startswith("[") else None
+    return eval(names), sizes, [json.loads(line) for line in lines]
+
+
+def wanted(run):
+    """The rows of the run's final set as `load` returns them, by their ids."""
+    import hashlib
+
+    import datasets
+
+    out = {}
+    for row in to_sft(run).cast_column("images", datasets.List(datasets.Image(decode=False))):
+        data = [Path(p["path"]) for p in row["images"]]
+        hashes = [hashlib.sha256(p.read_bytes()).hexdigest() for p in data]
+        shown = [{"bytes": h, "path": p.name} for h, p in zip(hashes, data, strict=True)]
+        out[row["id"]] = {**row, "images": shown, "image_sha256": [p.stem for p in data]}
+    return out
+
+
+def distilled(source, folder, *steps, each=4, **settings):
+    with SimulatedTeacher(source, **settings) as server:
+        chat = OpenAIChat(server.model, server.base_url, temperature=0.7)
+        return mm.Pipeline(
+            source,
+            *steps,
+            Distill(chat, num_responses=each),
+            Verify(workers=1),
+            mm.Filter("verdict = 'correct'", of="responses"),
+        ).run(folder)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two sources with duplicates, benchmark questions, wrong answers and a bad row."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "a.png").write_bytes(picture("green"))
+    rows = [
+        {"id": f"f{i}", "question": f"What is {i} + {i}?", "answer": str(2 * i), "images": ["a.png"]} for i in range(30)
+    ]
+    rows.append({"id": "bad", "question": "", "answer": "1"})
+    mine = Files(write_jsonl(folder / "mine set.jsonl", rows), licence="cc-by-nc-4.0")
+    return distilled(
+        Mix([Procedural(60), mine, Procedural(10)]),
+        folder / "runs" / "a",
+        ExactDedup(),
+        Decontaminate(against=[Procedural(5)]),
+        mm.Filter("duplicate_of is null"),
+        mm.Filter("benchmark_match is null"),
+        accuracy=0.6,
+    )
+
+
+def test_pushed_and_read_back(hub, tmp_path, run):
+    url, commit, num_files, _ = json.loads(push(hub, tmp_path, run))
+    assert url == f"{hub.url}/datasets/me/mine"
+    assert hub.private == {"me/mine": True}
+    assert commit == hub.head("me/mine", "main")
+    assert num_files == 4 + 3
+    assert hub.commits[-1]["added"] == ["README.md", "funnel.json", "run.json"]
+    assert not any("README.md" in c["added"] for c in hub.commits[:-1])
+    rows = wanted(run)
+    for streaming in (False, True):
+        names, sizes, got = load(hub, tmp_path, "sft", streaming)
+        assert names == ["sft", "sft-procedural", "sft-mine_set", "questions", "responses"]
+        assert {row["id"]: row for row in got} == rows
+        assert sizes == [list(mm.open(run.path).dataset()[0]["images"][0].size)]
+    by_source = [row for name in names[1:3] for row in load(hub, tmp_path, name)[2]]
+    assert by_source == got
+    # What is there needs no second upload, whatever it is that asks.
+    seen = len(hub.requests)
+    again = json.loads(push(hub, tmp_path, run))
+    assert again == [url, commit, 0, 0]
+    assert {method for method, path, _ in hub.requests[seen:] if "lfs" in path or "commit" in path} == set()
+
+
+def test_the_whole_story_is_there(hub, tmp_path, run):
+    push(hub, tmp_path, run)
+    run = mm.open(run.path)
+    questions = load(hub, tmp_path, "questions")[2]
+    assert len(questions) == 101
+    assert not any("match_question" in row or "match_picture" in row for row in questions)
+    assert sum(row["benchmark_match"] is not None for row in questions) == 5
+    responses = load(hub, tmp_path, "responses", streaming=True)[2]
+    assert len(responses) == run.funnel().traces["distill.responses"][0].num_in
+    for row in questions + responses:
+        told = run.explain(row.get("trace_id") or row["id"])
+        assert (row["kept"], row["dropped_by"], row["reason"]) == (
+            told.kept,
+            told.dropped_by or None,
+            told.reason or None,
+        )
+        if "trace_id" in row:
+            assert (row["verdict"], row["text"]) == (told.facts["verify.verdict"], told.facts["text"])
+    assert {row["dropped_by"] for row in questions} >= {None, "source", "filter", "filter_2"}
+    assert {row["trace_id"] for row in responses if row["kept"]} == set(wanted(run))
+
+
+def test_answers_that_never_came_are_there(hub, tmp_path):
+    with SimulatedTeacher(Procedural(6)) as server:
+        server.faults.refused = 0.3
+        chat = OpenAIChat(server.model, server.base_url, max_retries=0)
+        made = mm.Pipeline(Procedural(6), Distill(chat, num_responses=4)).run(tmp_path / "runs" / "a")
+    num_in, num_out = made.funnel().traces["distill.responses"][0].num_in, len(to_sft(made))
+    push(hub, tmp_path, made)
+    rows = load(hub, tmp_path, "responses")[2]
+    assert len(rows) == num_in == 24
+    lost = [row for row in rows if row["text"] is None]
+    assert 0 < len(lost) == 24 - num_out
+    assert {row["dropped_by"] for row in lost} == {"distill"}
+    assert all(row["reason"].startswith("no answer: ") and not row["kept"] for row in lost)
+
+
+def test_the_card(hub, tmp_path, run):
+    push(hub, tmp_path, run)
+    text = (hub.root / "me/mine/README.md").read_text()
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert header["license"] == ["apache-2.0", "cc-by-nc-4.0"]
+    assert header["size_categories"] == ["n<1K"]
+    assert [c["config_name"] for c in header["configs"] if c.get("default")] == ["sft"]
+    infos = {i["config_name"]: i for i in header["dataset_info"]}
+    assert infos["sft"]["splits"][0]["num_examples"] == len(to_sft(run))
+    assert {"name": "images", "list": "image"} in infos["sft"]["features"]
+    for said in (
+        "| mine set | cc-by-nc-4.0 | 31 | **no commercial use** |",
+        "| filter | 100 | 90 |",
+        "**simulated-teacher**, 4 answers a question",
+        '"temperature": 0.7',
+        "<think>your reasoning</think>",
+        "no judge",
+        "compared every question, its text and its pictures, with: procedural",
+        'load_dataset("me/mine", "sft"',
+        f"mmcurate=={run.manifest['mmcurate']}",
+        "mine set: its revision",
+    ):
+        assert said in text, said
+    manifest = (hub.root / "me/mine/run.json").read_text()
+    for local in (str(run.path), str(tmp_path.parent), "127.0.0.1"):
+        assert local not in text.replace(hub.url, "")
+        assert local not in manifest
+    assert json.loads((hub.root / "me/mine/funnel.json").read_text()) == mm.open(run.path).funnel().to_json()
+
+
+def test_killed_and_pushed_again(hub, tmp_path, run):
+    dice, kills = random.Random(3), 0
+    for _ in range(7):
+        target = len(hub.requests) + dice.randrange(4, 60)
+        child = subprocess.Popen(
+            command(run, 4000),
+            env=environment(hub, tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        while child.poll() is None and len(hub.requests) < target:
+            time.sleep(0.002)
+        kills += child.poll() is None
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    assert kills >= 4
+    push(hub, tmp_path, run, 4000)
+    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
+    assert len(hub.objects) > 25, "several commits"
+    assert hub.sent == {oid: len(data) for oid, data in hub.objects.items()}, "nothing is uploaded twice"
+    assert len({path for c in hub.commits for path in c["added"] if "/" in path}) == len(hub.objects)
+    assert not list((run.path / ".push").glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", "/commit/", 429, headers={"Retry-After": "2"}),
+        Fault("POST", "/commit/", 412, times=2),
+        Fault("POST", "/commit/", 503, skip=1),
+        Fault("POST", "/commit/", 0, skip=1),
+        Fault("POST", "/commit/", -1, times=2),
+        Fault("POST", "validate-yaml", 500),
+        Fault("PUT", "/lfs/", 500),
+        Fault("PUT", "/lfs/", 0),
+        Fault("POST", "/batch", 429, headers={"Retry-After": "1"}),
+        Fault("POST", "/preupload/", 0),
+        Fault("GET", "/tree/", 502),
+        Fault("POST", "/create", 504),
+    ],
+    ids=lambda f: f"{f.method} {f.part} {f.status}",
+)
+def test_what_passes_is_waited_for(hub, tmp_path, run, fault):
+    hub.faults.append(fault)
+    begin = time.monotonic()
+    assert push(hub, tmp_path, run).startswith("[")
+    assert fault.times == 0
+    assert time.monotonic() - begin > float(fault.headers.get("Retry-After", 0))
+    assert len(load(hub, tmp_path, "sft", streaming=True)[2]) == len(wanted(run))
+    added = [path for c in hub.commits for path in c["added"] if "/" in path]
+    assert len(added) == len(set(added)) == 4
+    assert hub.sent == {oid: len(data) for oid, data in hub.objects.items()} or fault.part == "/lfs/"
+
+
+def test_what_does_not_pass_is_said(hub, tmp_path, run):
+    hub.faults.append(Fault("POST", "/preupload/", 403, times=99))
+    said = push(hub, tmp_path, run)
+    assert said.startswith("RunError couldn't send data/sft-procedural/")
+    assert "403" in said
+    assert "pass token=" in said
+    begin = time.monotonic()
+    assert "offline" in push(hub, tmp_path, run, env={"HF_HUB_OFFLINE": "1"}).lower()
+    assert time.monotonic() - begin < 20
+
+
+def grown(folder, numbers):
+    """A run of so many questions, eight pictures to go round; the same folder again makes it another."""
+    folder.mkdir(exist_ok=True)
+    for i in range(8):
+        (folder / f"{i}.png").write_bytes(np.random.default_rng(i).bytes(0) + picture((i * 9, 0, 0), size=(90, 90)))
+    rows = [
+        {
+            "id": f"q{i}",
+            "question": f"What is {i} + {i}?",
+            "answer": str(2 * i),
+            "images": [f"{i % 8}.png"],
+            "licence": "MIT",
+        }
+        for i in numbers
+    ]
+    source = Files(write_jsonl(folder / "q.jsonl", rows), name="grown")
+    return distilled(source, folder / "run", accuracy=1.0, cut_off=0.0)
+
+
+def test_a_run_that_grew(hub, tmp_path):
+    made = grown(tmp_path / "g", [*range(100), *range(200, 900)])
+    push(hub, tmp_path, made, 20_000)
+    first = set(hub.objects)
+    assert len(first) > 30
+    made = grown(tmp_path / "g", range(940))
+    push(hub, tmp_path, made, 20_000)
+    rows = load(hub, tmp_path, "sft")[2]
+    assert {row["id"]: row for row in rows} == wanted(made)
+    assert len(rows) == 4 * 940
+    removed = [path for c in hub.commits for path in c["removed"]]
+    sft = [p for p in removed if "sft" in p]
+    assert 0 < len(sft) < 0.5 * len([p for c in hub.commits for p in c["added"] if "sft" in p and p not in removed])
+    there = {str(p.relative_to(hub.root / "me/mine")) for p in (hub.root / "me/mine/data").rglob("*.parquet")}
+    header = yaml.safe_load((hub.root / "me/mine/README.md").read_text().split("---\n")[1])
+    assert there == {p for c in header["configs"] for p in c["data_files"][0]["path"]}
+    assert not hub.untrue, "no commit left a card that names what isn't there"
+
+
+def test_few_files_a_commit_and_uploads_in_parts(hub, tmp_path, run):
+    hub.part_bytes = 1000
+    push(hub, tmp_path, run, 1000)
+    assert len(hub.objects) > 100
+    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
+    assert any("/lfs-complete/" in path for _, path, _ in hub.requests)
+    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
+    push(hub, tmp_path, run)  # large again: more than a commit's files go
+    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
+    assert not hub.untrue
+    assert len(list((hub.root / "me/mine/data").rglob("*.parquet"))) == 4
+
+
+def test_a_hub_that_takes_shards_for_small_files(hub, tmp_path, run):
+    hub.lfs_suffixes = (".never",)
+    push(hub, tmp_path, run)
+    assert not hub.objects
+    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
+    assert not list((run.path / ".push").glob("*.parquet"))
+
+
+def test_without_pictures(hub, tmp_path, run):
+    push(hub, tmp_path, run, images=False)
+    kept = b"".join(hub.objects.values())
+    assert b"\x89PNG" not in kept
+    rows = load(hub, tmp_path, "sft")[2]
+    mine = wanted(run)
+    assert {row["id"]: row for row in rows} == {
+        k: {c: v for c, v in r.items() if c != "images"} for k, r in mine.items()
+    }
+    assert "The pictures aren't here" in (hub.root / "me/mine/README.md").read_text()
+
+
+def test_a_branch(hub, tmp_path, run):
+    push(hub, tmp_path, run, revision="v1")
+    assert {c["revision"] for c in hub.commits} == {"v1"}
+    assert len(load(hub, tmp_path, "sft", revision="v1")[2]) == len(wanted(run))
+
+
+def test_repositories_of_others(hub, tmp_path, run):
+    push(hub, tmp_path, run, private=False)
+    assert hub.private == {"me/mine": False}
+    said = push(hub, tmp_path, run)
+    assert said.startswith("RunError")
+    assert "is public, and private=True asks for a private one" in said
+    (hub.root / "me/other").mkdir()
+    (hub.root / "me/other/train.csv").write_text("a\n1\n")
+    said = push(hub, tmp_path, run, repo="me/other", private=False)
+    assert said.startswith("RunError me/other holds something else already ('train.csv'")
+    assert [p.name for p in (hub.root / "me/other").iterdir()] == ["train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("licence", "word"),
+    [
+        ("Apache 2.0", "free"),
+        ("Apache License 2.0", "free"),
+        ("MIT License", "free"),
+        ("CC BY-SA 4.0", "free"),
+        ("cc0", "free"),
+        ("CC BY-NC 4.0", "non-commercial"),
+        ("other (research, NC)", "non-commercial"),
+        ("apache-2.0; README adds non-commercial terms", "non-commercial"),
+        ("CC BY-ND 4.0", "forbidden"),
+        ("cc-by-nc-nd-4.0", "forbidden"),
+        ("CC BY-SA 4.0, no training use", "forbidden"),
+        ("may not be used as training set", "forbidden"),
+        ("evaluation only", "forbidden"),
+        ("All rights reserved", "forbidden"),
+        ("other", "unknown"),
+        ("standard", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_what_licences_allow(licence, word):
+    assert licences.allows(licence) == word
+
+
+def test_licences_are_checked():
+    counts = {("free", "MIT"): 5, ("mine", None): 2, ("bench", "no training use"): 3}
+    free, unknown = {("free", "MIT"): 5}, {("free", "MIT"): 5, ("mine", None): 2}
+    licences.check(free, private=False, licence_ok=())
+    licences.check(unknown, private=True, licence_ok=())
+    licences.check(counts, private=False, licence_ok=["mine", "no training use"])
+    with pytest.raises(
+        RunError, match=r"to a public repository.*2 rows of 'mine' \(no licence is known\).*private=True"
+    ):
+        licences.check(unknown, private=False, licence_ok=())
+    with pytest.raises(RunError, match="3 rows of 'bench' \\('no training use'\\)"):
+        licences.check(counts, private=True, licence_ok=())
+    with pytest.raises(SettingsError, match=r"licence_ok names 'mien'.*did you mean 'mine'"):
+        licences.check(counts, private=False, licence_ok=["mien"])
+
+
+def test_a_forbidden_licence_reaches_no_hub(hub, tmp_path):
+    rows = [{"id": "a", "question": "1 + 1?", "answer": "2", "licence": "CC BY-SA 4.0, no training use"}]
+    made = mm.Pipeline(Files(write_jsonl(tmp_path / "bench.jsonl", rows))).run(tmp_path / "runs" / "a")
+    said = push(hub, tmp_path, made)
+    assert said.startswith("RunError not pushed: ")
+    assert "1 rows of 'bench'" in said
+    assert not hub.requests
+    assert push(hub, tmp_path, made, licence_ok=["bench"]).startswith("[")
+    assert load(hub, tmp_path, "questions")[2][0]["id"] == "a"
+
+
+def test_pictures_are_stored_once(data, hub, tmp_path):
+    """8 traces a picture, real pictures: all that is published, over the pictures."""
+    rows = [Files(data / "mm" / name / "data.jsonl") for name in ("puzzlevqa", "mmk12_eureka", "gaokao_mm")]
+    made = distilled(Mix(rows), tmp_path / "runs" / "a", each=8, accuracy=1.0, cut_off=0.0)
+    push(hub, tmp_path, made)
+    unique = sum(p.stat().st_size for p in (made.path / "final" / "images").rglob("*.*"))
+    published = sum(len(o) for o in hub.objects.values())
+    texts = bare = 0
+    for number, part in enumerate(hub.objects.values()):
+        (tmp_path / f"{number}.parquet").write_bytes(part)
+        meta = pq.read_metadata(tmp_path / f"{number}.parquet")
+        for group in range(meta.num_row_groups):
+            for i in range(meta.num_columns):
+                column = meta.row_group(group).column(i)
+                if column.path_in_schema == "images.list.element.bytes":
+                    bare += column.total_compressed_size
+                else:
+                    texts += column.total_compressed_size
+    assert bare <= 1.01 * unique
+    assert published <= 1.1 * unique + texts
+    assert len(wanted(made)) > 7 * len(set(made.dataset()["id"])) * 0.9
+
+
+def test_questions_with_one_picture_lie_together(tmp_path, monkeypatch):
+    """Pictures that far-away questions share are stored once though many row groups are written."""
+    folder = tmp_path / "q"
+    folder.mkdir()
+    for i in range(40):
+        noise = np.random.default_rng(i).integers(0, 255, (60, 60, 3), np.uint8)
+        import PIL.Image
+
+        PIL.Image.fromarray(noise).save(folder / f"{i}.png")
+    rows = [
+        {"id": f"q{i}", "question": f"What is {i} + {i}?", "answer": str(2 * i), "images": [f"{i % 40}.png"]}
+        for i in range(200)
+    ]
+    made = distilled(Files(write_jsonl(folder / "q.jsonl", rows)), tmp_path / "runs" / "a", accuracy=1.0, cut_off=0.0)
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 2_000_000)
+    final = FinalSet(to_sft(made))
+    part = Pictured(final, np.arange(200))
+    ratios = []
+    for order in (part.order, np.arange(200)):
+        part.order = order
+        (shard,) = shards.plan("sft", part)
+        shards.write(tmp_path / "x.parquet", part, shard)
+        meta = pq.read_metadata(tmp_path / "x.parquet")
+        assert meta.num_row_groups > 3
+        columns = [meta.row_group(g).column(i) for g in range(meta.num_row_groups) for i in range(meta.num_columns)]
+        stored = sum(c.total_compressed_size for c in columns if c.path_in_schema == "images.list.element.bytes")
+        ratios.append(stored / final.picture_bytes.sum())
+    assert ratios[0] < 1.3 < 3 < ratios[1]
+
+
+def test_a_row_group_is_never_too_large(tmp_path, monkeypatch):
+    made = grown(tmp_path / "g", range(64))
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 10_000)
+    part = Pictured(FinalSet(to_sft(made)), np.arange(64))
+    tables = [part.with_pictures(t) for t in part.tables(0, 64)]
+    assert sum(t.num_rows for t in tables) == 4 * 64
+    assert max(t.num_rows for t in tables) < 30
+    sizes = [sum(len(p["bytes"]) for row in t["images"].to_pylist() for p in row) for t in tables]
+    assert max(sizes) <= 10_000
+
+
+def test_cuts_move_little():
+    dice = np.random.default_rng(0)
+    chances, sizes = dice.integers(0, 2**64, 5000, np.uint64), dice.integers(1 << 20, 9 << 20, 5000)
+
+    def parts(c, s):
+        return [(c[a:b].tobytes(), int(s[a:b].sum())) for a, b in shards.cut(c, s)]
+
+    before = parts(chances, sizes)
+    assert all(shards.SHARD_BYTES / 2 <= size <= 1.6 * shards.SHARD_BYTES for _, size in before[:-1])
+    for place in (0, 2500, 4999):
+        after = parts(np.insert(chances, place, 7), np.insert(sizes, place, 5 << 20))
+        assert len({name for name, _ in after} - {name for name, _ in before}) <= 4
+
+
+def test_a_picture_that_is_gone(tmp_path):
+    made = grown(tmp_path / "g", range(8))
+    final = FinalSet(to_sft(made))
+    part = Pictured(final, np.arange(8))
+    (table,) = part.tables(0, 8)
+    Path(next(iter(final.place.values()))).unlink()
+    with pytest.raises(RunError, match=r"this picture of the final set is gone; remove the folder"):
+        part.with_pictures(table)
+    assert pa.types.is_list(table["images"].type)
