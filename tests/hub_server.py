@@ -325,9 +325,15 @@ class HubServer(ThreadingHTTPServer):
     def __init__(self, root):
         super().__init__(("127.0.0.1", 0), Hub)
         self.root, self.url = Path(root), f"http://127.0.0.1:{self.server_port}"
+        self.guard, self.private, self.branch_of = threading.Lock(), {}, {}
+        self.forget()
+
+    def forget(self):
+        """Forgets what it saw; the repositories stay."""
         self.requests, self.commits, self.untrue, self.faults = [], [], [], []
-        self.objects, self.pieces, self.sent, self.private, self.branch_of = {}, {}, Counter(), {}, {}
-        self.part_bytes, self.lfs_suffixes, self.guard = 1 << 30, (".parquet",), threading.Lock()
+        self.objects, self.pieces, self.sent = {}, {}, Counter()
+        self.part_bytes, self.lfs_suffixes = 1 << 30, (".parquet",)
+        self.private.clear()
 
     def handle_error(self, request, client_address):
         """Says nothing: clients are killed."""

@@ -3,7 +3,8 @@
 import json
 import os
 import random
-import signal
+import re
+import select
 import subprocess
 import sys
 import time
@@ -27,54 +28,54 @@ from mmcurate.verify import Verify
 from tests.conftest import picture, write_jsonl
 from tests.hub_server import Fault, serve
 
-# The client's own upload code warns about its own HTTP library.
-PUSH = """
-import json, sys, warnings
+CLIENT = """
+import ast, hashlib, json, sys, warnings
 warnings.simplefilter("error")
-warnings.filterwarnings("ignore", "Use .content=", DeprecationWarning)
+warnings.filterwarnings("ignore", "Use .content=", DeprecationWarning)  # the Hub's client, of its own HTTP library
+import datasets
 import mmcurate as mm
 from mmcurate.errors import MMCurateError
-from mmcurate.export import hub, shards
-shards.SHARD_BYTES = {shard_bytes}
-try:
-    pushed = mm.open(sys.argv[1]).push_to_hub(**json.loads(sys.argv[2]))
-    print(json.dumps([pushed.url, pushed.commit, pushed.num_files, pushed.num_bytes]))
-except MMCurateError as error:
-    print(type(error).__name__, error)
-"""
-LOAD = """
-import json, sys, warnings
-import datasets
+from mmcurate.export import shards
+
 datasets.disable_progress_bars()
-name, config, streaming, revision = json.loads(sys.argv[1])
-data = datasets.load_dataset(name, config, split="train", streaming=streaming, revision=revision)
-print(datasets.get_dataset_config_names(name, revision=revision))
-if "images" in data.features:
-    assert data.features["images"] == datasets.List(datasets.Image()), data.features
-    print([p.size for p in next(iter(data))["images"]])
-    data = data.cast_column("images", datasets.List(datasets.Image(decode=False)))
-import hashlib
-for row in data:
-    for p in row.get("images", []):
-        p["bytes"] = hashlib.sha256(p["bytes"]).hexdigest()
-    print(json.dumps(row))
+
+
+def push(run, shard_bytes, **settings):
+    shards.SHARD_BYTES = shard_bytes
+    try:
+        pushed = mm.open(run).push_to_hub(**settings)
+    except MMCurateError as error:
+        return f"{type(error).__name__}: {error}"
+    return [pushed.url, pushed.commit, pushed.num_files, pushed.num_bytes]
+
+
+def load(repo, config, streaming, revision):
+    data = datasets.load_dataset(repo, config, split="train", streaming=streaming, revision=revision)
+    sizes = None
+    if "images" in data.features:
+        assert data.features["images"] == datasets.List(datasets.Image()), data.features
+        sizes = [p.size for p in next(iter(data))["images"]]
+        data = data.cast_column("images", datasets.List(datasets.Image(decode=False)))
+    rows = list(data)
+    for row in rows:
+        for p in row.get("images", []):
+            p["bytes"] = hashlib.sha256(p["bytes"]).hexdigest()
+    return datasets.get_dataset_config_names(repo, revision=revision), sizes, rows
+
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    print(json.dumps({"push": push, "load": load}[asked.pop("do")](**asked)), flush=True)
 """
+"""What users do, in a process of its own, since the client reads where the Hub is when it is imported."""
 
 
-@pytest.fixture
-def hub(tmp_path):
-    server = serve(tmp_path / "hub")
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def environment(hub, tmp_path, **more):
+def environment(url, folder, **more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     return kept | {
-        "HF_ENDPOINT": hub.url,
+        "HF_ENDPOINT": url,
         "HF_TOKEN": "hf_of_the_tests",
-        "HF_HOME": str(tmp_path / "home"),
+        "HF_HOME": str(folder / "home"),
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -82,38 +83,71 @@ def environment(hub, tmp_path, **more):
     }
 
 
-def command(run, shard_bytes=500 << 20, **settings):
-    code = PUSH.replace("{shard_bytes}", str(shard_bytes))
-    return [sys.executable, "-c", code, str(run.path), json.dumps({"repo": "me/mine", **settings})]
+class Client:
+    """A user of a hub; `with` it, and it is gone afterwards."""
+
+    def __init__(self, url, folder, **more):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CLIENT],
+            env=environment(url, folder, **more),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=open(folder / "stderr", "a"),  # noqa: SIM115
+        )
+        self.folder = folder
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, **asked):
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, **asked):
+        self.send(**asked)
+        answer = self.process.stdout.readline()
+        assert answer, (self.folder / "stderr").read_text()[-3000:]
+        return json.loads(answer)
 
 
-def push(hub, tmp_path, run, shard_bytes=500 << 20, env=None, **settings):
-    """Pushes as a user does; returns what was said."""
-    done = subprocess.run(
-        command(run, shard_bytes, **settings),
-        capture_output=True,
-        text=True,
-        env=environment(hub, tmp_path, **(env or {})),
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def hubs(tmp_path_factory):
+    """A hub and a user of it."""
+    folder = tmp_path_factory.mktemp("hubs")
+    server = serve(folder / "hub")
+    with Client(server.url, folder) as client:
+        yield server, client
+    server.shutdown()
+    server.server_close()
 
 
-def load(hub, tmp_path, config, streaming=False, revision=None):
+@pytest.fixture
+def hub(hubs, request):
+    """The hub as it is in the beginning, with a repository for this test alone."""
+    server, server.client = hubs
+    server.forget()
+    server.repo = "me/" + re.sub(r"\W+", "-", request.node.name)[:60].strip("-.")
+    return server
+
+
+def push(hub, run, shard_bytes=500 << 20, **settings):
+    """Pushes as a user does; returns the url, the commit and what was sent, or the error."""
+    return hub.client.ask(do="push", run=str(run.path), shard_bytes=shard_bytes, **{"repo": hub.repo, **settings})
+
+
+def load(hub, config, streaming=False, revision=None):
     """Returns the names of the configs, the sizes of the first row's pictures, and the rows."""
-    asked = json.dumps(["me/mine", config, streaming, revision])
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, asked],
-        capture_output=True,
-        text=True,
-        env=environment(hub, tmp_path),
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    names, *lines = done.stdout.splitlines()
-    sizes = json.loads(lines.pop(0).replace("(", "[").replace(")", "]")) if lines[0].startswith("[") else None
-    return eval(names), sizes, [json.loads(line) for line in lines]
+    return hub.client.ask(do="load", repo=hub.repo, config=config, streaming=streaming, revision=revision)
+
+
+def files(hub):
+    """The folder with what was published."""
+    return hub.root / hub.repo
 
 
 def wanted(run):
@@ -164,37 +198,37 @@ def run(tmp_path_factory):
     )
 
 
-def test_pushed_and_read_back(hub, tmp_path, run):
-    url, commit, num_files, _ = json.loads(push(hub, tmp_path, run))
-    assert url == f"{hub.url}/datasets/me/mine"
-    assert hub.private == {"me/mine": True}
-    assert commit == hub.head("me/mine", "main")
+def test_pushed_and_read_back(hub, run):
+    url, commit, num_files, _ = push(hub, run)
+    assert url == f"{hub.url}/datasets/{hub.repo}"
+    assert hub.private == {hub.repo: True}
+    assert commit == hub.head(hub.repo, "main")
     assert num_files == 4 + 3
     assert hub.commits[-1]["added"] == ["README.md", "funnel.json", "run.json"]
     assert not any("README.md" in c["added"] for c in hub.commits[:-1])
     rows = wanted(run)
     for streaming in (False, True):
-        names, sizes, got = load(hub, tmp_path, "sft", streaming)
+        names, sizes, got = load(hub, "sft", streaming)
         assert names == ["sft", "sft-procedural", "sft-mine_set", "questions", "responses"]
         assert {row["id"]: row for row in got} == rows
         assert sizes == [list(mm.open(run.path).dataset()[0]["images"][0].size)]
-    by_source = [row for name in names[1:3] for row in load(hub, tmp_path, name)[2]]
+    by_source = [row for name in names[1:3] for row in load(hub, name)[2]]
     assert by_source == got
     # What is there needs no second upload, whatever it is that asks.
     seen = len(hub.requests)
-    again = json.loads(push(hub, tmp_path, run))
+    again = push(hub, run)
     assert again == [url, commit, 0, 0]
     assert {method for method, path, _ in hub.requests[seen:] if "lfs" in path or "commit" in path} == set()
 
 
-def test_the_whole_story_is_there(hub, tmp_path, run):
-    push(hub, tmp_path, run)
+def test_the_whole_story_is_there(hub, run):
+    push(hub, run)
     run = mm.open(run.path)
-    questions = load(hub, tmp_path, "questions")[2]
+    questions = load(hub, "questions")[2]
     assert len(questions) == 101
     assert not any("match_question" in row or "match_picture" in row for row in questions)
-    assert sum(row["benchmark_match"] is not None for row in questions) == 5
-    responses = load(hub, tmp_path, "responses", streaming=True)[2]
+    assert sum(row["benchmark_match"] is not None for row in questions) == 2 * 5, "five of them twice"
+    responses = load(hub, "responses", streaming=True)[2]
     assert len(responses) == run.funnel().traces["distill.responses"][0].num_in
     for row in questions + responses:
         told = run.explain(row.get("trace_id") or row["id"])
@@ -215,8 +249,8 @@ def test_answers_that_never_came_are_there(hub, tmp_path):
         chat = OpenAIChat(server.model, server.base_url, max_retries=0)
         made = mm.Pipeline(Procedural(6), Distill(chat, num_responses=4)).run(tmp_path / "runs" / "a")
     num_in, num_out = made.funnel().traces["distill.responses"][0].num_in, len(to_sft(made))
-    push(hub, tmp_path, made)
-    rows = load(hub, tmp_path, "responses")[2]
+    push(hub, made)
+    rows = load(hub, "responses")[2]
     assert len(rows) == num_in == 24
     lost = [row for row in rows if row["text"] is None]
     assert 0 < len(lost) == 24 - num_out
@@ -224,9 +258,9 @@ def test_answers_that_never_came_are_there(hub, tmp_path):
     assert all(row["reason"].startswith("no answer: ") and not row["kept"] for row in lost)
 
 
-def test_the_card(hub, tmp_path, run):
-    push(hub, tmp_path, run)
-    text = (hub.root / "me/mine/README.md").read_text()
+def test_the_card(hub, run):
+    push(hub, run)
+    text = (files(hub) / "README.md").read_text()
     header = yaml.safe_load(text.split("---\n")[1])
     assert header["license"] == ["apache-2.0", "cc-by-nc-4.0"]
     assert header["size_categories"] == ["n<1K"]
@@ -242,36 +276,33 @@ def test_the_card(hub, tmp_path, run):
         "<think>your reasoning</think>",
         "no judge",
         "compared every question, its text and its pictures, with: procedural",
-        'load_dataset("me/mine", "sft"',
+        'load_dataset("' + hub.repo + '", "sft"',
         f"mmcurate=={run.manifest['mmcurate']}",
         "mine set: its revision",
     ):
         assert said in text, said
-    manifest = (hub.root / "me/mine/run.json").read_text()
-    for local in (str(run.path), str(tmp_path.parent), "127.0.0.1"):
+    manifest = (files(hub) / "run.json").read_text()
+    for local in (str(run.path.parent.parent), "127.0.0.1"):
         assert local not in text.replace(hub.url, "")
         assert local not in manifest
-    assert json.loads((hub.root / "me/mine/funnel.json").read_text()) == mm.open(run.path).funnel().to_json()
+    assert json.loads((files(hub) / "funnel.json").read_text()) == mm.open(run.path).funnel().to_json()
 
 
 def test_killed_and_pushed_again(hub, tmp_path, run):
     dice, kills = random.Random(3), 0
     for _ in range(7):
         target = len(hub.requests) + dice.randrange(4, 60)
-        child = subprocess.Popen(
-            command(run, 4000),
-            env=environment(hub, tmp_path),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        while child.poll() is None and len(hub.requests) < target:
-            time.sleep(0.002)
-        kills += child.poll() is None
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
+        with Client(hub.url, tmp_path) as client:
+            client.send(do="push", run=str(run.path), repo=hub.repo, shard_bytes=4000)
+            while client.process.poll() is None and len(hub.requests) < target:
+                time.sleep(0.002)
+                if client.process.stdout.fileno() in select.select([client.process.stdout], [], [], 0)[0]:
+                    break  # it was quicker
+            else:
+                kills += 1
     assert kills >= 4
-    push(hub, tmp_path, run, 4000)
-    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
+    push(hub, run, 4000)
+    assert {row["id"]: row for row in load(hub, "sft")[2]} == wanted(run)
     assert len(hub.objects) > 25, "several commits"
     assert hub.sent == {oid: len(data) for oid, data in hub.objects.items()}, "nothing is uploaded twice"
     assert len({path for c in hub.commits for path in c["added"] if "/" in path}) == len(hub.objects)
@@ -296,13 +327,13 @@ def test_killed_and_pushed_again(hub, tmp_path, run):
     ],
     ids=lambda f: f"{f.method} {f.part} {f.status}",
 )
-def test_what_passes_is_waited_for(hub, tmp_path, run, fault):
+def test_what_passes_is_waited_for(hub, run, fault):
     hub.faults.append(fault)
     begin = time.monotonic()
-    assert push(hub, tmp_path, run).startswith("[")
+    assert isinstance(push(hub, run), list)
     assert fault.times == 0
     assert time.monotonic() - begin > float(fault.headers.get("Retry-After", 0))
-    assert len(load(hub, tmp_path, "sft", streaming=True)[2]) == len(wanted(run))
+    assert len(load(hub, "sft", streaming=True)[2]) == len(wanted(run))
     added = [path for c in hub.commits for path in c["added"] if "/" in path]
     assert len(added) == len(set(added)) == 4
     assert hub.sent == {oid: len(data) for oid, data in hub.objects.items()} or fault.part == "/lfs/"
@@ -310,13 +341,14 @@ def test_what_passes_is_waited_for(hub, tmp_path, run, fault):
 
 def test_what_does_not_pass_is_said(hub, tmp_path, run):
     hub.faults.append(Fault("POST", "/preupload/", 403, times=99))
-    said = push(hub, tmp_path, run)
-    assert said.startswith("RunError couldn't send data/sft-procedural/")
+    said = push(hub, run)
+    assert said.startswith("RunError: couldn't send data/sft-procedural/")
     assert "403" in said
     assert "pass token=" in said
-    begin = time.monotonic()
-    assert "offline" in push(hub, tmp_path, run, env={"HF_HUB_OFFLINE": "1"}).lower()
-    assert time.monotonic() - begin < 20
+    with Client(hub.url, tmp_path, HF_HUB_OFFLINE="1") as client:
+        said = client.ask(do="push", run=str(run.path), repo=hub.repo, shard_bytes=1 << 20)
+    assert said.startswith("RunError: couldn't make ")
+    assert "offline" in said.lower()
 
 
 def grown(folder, numbers):
@@ -340,72 +372,70 @@ def grown(folder, numbers):
 
 def test_a_run_that_grew(hub, tmp_path):
     made = grown(tmp_path / "g", [*range(100), *range(200, 900)])
-    push(hub, tmp_path, made, 20_000)
+    push(hub, made, 20_000)
     first = set(hub.objects)
     assert len(first) > 30
     made = grown(tmp_path / "g", range(940))
-    push(hub, tmp_path, made, 20_000)
-    rows = load(hub, tmp_path, "sft")[2]
+    push(hub, made, 20_000)
+    rows = load(hub, "sft")[2]
     assert {row["id"]: row for row in rows} == wanted(made)
     assert len(rows) == 4 * 940
     removed = [path for c in hub.commits for path in c["removed"]]
     sft = [p for p in removed if "sft" in p]
     assert 0 < len(sft) < 0.5 * len([p for c in hub.commits for p in c["added"] if "sft" in p and p not in removed])
-    there = {str(p.relative_to(hub.root / "me/mine")) for p in (hub.root / "me/mine/data").rglob("*.parquet")}
-    header = yaml.safe_load((hub.root / "me/mine/README.md").read_text().split("---\n")[1])
+    there = {str(p.relative_to(files(hub))) for p in (files(hub) / "data").rglob("*.parquet")}
+    header = yaml.safe_load((files(hub) / "README.md").read_text().split("---\n")[1])
     assert there == {p for c in header["configs"] for p in c["data_files"][0]["path"]}
     assert not hub.untrue, "no commit left a card that names what isn't there"
 
 
-def test_few_files_a_commit_and_uploads_in_parts(hub, tmp_path, run):
+def test_few_files_a_commit_and_uploads_in_parts(hub, run):
     hub.part_bytes = 1000
-    push(hub, tmp_path, run, 1000)
+    push(hub, run, 1000)
     assert len(hub.objects) > 100
     assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
     assert any("/lfs-complete/" in path for _, path, _ in hub.requests)
-    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
-    push(hub, tmp_path, run)  # large again: more than a commit's files go
+    assert {row["id"]: row for row in load(hub, "sft")[2]} == wanted(run)
+    push(hub, run)  # large again: more than a commit's files go
     assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
     assert not hub.untrue
-    assert len(list((hub.root / "me/mine/data").rglob("*.parquet"))) == 4
+    assert len(list((files(hub) / "data").rglob("*.parquet"))) == 4
 
 
-def test_a_hub_that_takes_shards_for_small_files(hub, tmp_path, run):
+def test_a_hub_that_takes_shards_for_small_files(hub, run):
     hub.lfs_suffixes = (".never",)
-    push(hub, tmp_path, run)
+    push(hub, run)
     assert not hub.objects
-    assert {row["id"]: row for row in load(hub, tmp_path, "sft")[2]} == wanted(run)
+    assert {row["id"]: row for row in load(hub, "sft")[2]} == wanted(run)
     assert not list((run.path / ".push").glob("*.parquet"))
 
 
-def test_without_pictures(hub, tmp_path, run):
-    push(hub, tmp_path, run, images=False)
+def test_without_pictures(hub, run):
+    push(hub, run, images=False)
     kept = b"".join(hub.objects.values())
     assert b"\x89PNG" not in kept
-    rows = load(hub, tmp_path, "sft")[2]
+    rows = load(hub, "sft")[2]
     mine = wanted(run)
     assert {row["id"]: row for row in rows} == {
         k: {c: v for c, v in r.items() if c != "images"} for k, r in mine.items()
     }
-    assert "The pictures aren't here" in (hub.root / "me/mine/README.md").read_text()
+    assert "The pictures aren't here" in (files(hub) / "README.md").read_text()
 
 
-def test_a_branch(hub, tmp_path, run):
-    push(hub, tmp_path, run, revision="v1")
+def test_a_branch(hub, run):
+    push(hub, run, revision="v1")
     assert {c["revision"] for c in hub.commits} == {"v1"}
-    assert len(load(hub, tmp_path, "sft", revision="v1")[2]) == len(wanted(run))
+    assert len(load(hub, "sft", revision="v1")[2]) == len(wanted(run))
 
 
-def test_repositories_of_others(hub, tmp_path, run):
-    push(hub, tmp_path, run, private=False)
-    assert hub.private == {"me/mine": False}
-    said = push(hub, tmp_path, run)
-    assert said.startswith("RunError")
-    assert "is public, and private=True asks for a private one" in said
+def test_repositories_of_others(hub, run):
+    push(hub, run, private=False)
+    assert hub.private == {hub.repo: False}
+    assert "is public, and private=True asks for a private one" in push(hub, run)
     (hub.root / "me/other").mkdir()
     (hub.root / "me/other/train.csv").write_text("a\n1\n")
-    said = push(hub, tmp_path, run, repo="me/other", private=False)
-    assert said.startswith("RunError me/other holds something else already ('train.csv'")
+    said = push(hub, run, repo="me/other", private=False)
+    assert said.startswith("RunError: me/other holds something else already ('train.csv'")
     assert [p.name for p in (hub.root / "me/other").iterdir()] == ["train.csv"]
 
 
@@ -455,19 +485,19 @@ def test_licences_are_checked():
 def test_a_forbidden_licence_reaches_no_hub(hub, tmp_path):
     rows = [{"id": "a", "question": "1 + 1?", "answer": "2", "licence": "CC BY-SA 4.0, no training use"}]
     made = mm.Pipeline(Files(write_jsonl(tmp_path / "bench.jsonl", rows))).run(tmp_path / "runs" / "a")
-    said = push(hub, tmp_path, made)
-    assert said.startswith("RunError not pushed: ")
+    said = push(hub, made)
+    assert said.startswith("RunError: not pushed: ")
     assert "1 rows of 'bench'" in said
     assert not hub.requests
-    assert push(hub, tmp_path, made, licence_ok=["bench"]).startswith("[")
-    assert load(hub, tmp_path, "questions")[2][0]["id"] == "a"
+    assert isinstance(push(hub, made, licence_ok=["bench"]), list)
+    assert load(hub, "questions")[2][0]["id"] == "a"
 
 
 def test_pictures_are_stored_once(data, hub, tmp_path):
     """8 traces a picture, real pictures: all that is published, over the pictures."""
     rows = [Files(data / "mm" / name / "data.jsonl") for name in ("puzzlevqa", "mmk12_eureka", "gaokao_mm")]
     made = distilled(Mix(rows), tmp_path / "runs" / "a", each=8, accuracy=1.0, cut_off=0.0)
-    push(hub, tmp_path, made)
+    push(hub, made)
     unique = sum(p.stat().st_size for p in (made.path / "final" / "images").rglob("*.*"))
     published = sum(len(o) for o in hub.objects.values())
     texts = bare = 0
