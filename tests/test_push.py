@@ -1,5 +1,6 @@
 """Publishing with the real client of the Hub, over real HTTP, to a hub on loopback: killed, refused, grown, and read back."""
 
+import hashlib
 import json
 import os
 import random
@@ -10,22 +11,25 @@ import sys
 import time
 from pathlib import Path
 
+import datasets
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 import mmcurate as mm
-from mmcurate.chat import OpenAIChat, SimulatedTeacher
+from mmcurate.chat import Faults, OpenAIChat, SimulatedTeacher
 from mmcurate.dedup import Decontaminate, ExactDedup
 from mmcurate.distill import Distill
 from mmcurate.errors import RunError, SettingsError
 from mmcurate.export import licences, shards, to_sft
+from mmcurate.export.hub import COMMIT_FILES
 from mmcurate.export.pictured import FinalSet, Pictured
 from mmcurate.sources import Files, Mix, Procedural
 from mmcurate.verify import Verify
-from tests.conftest import picture, write_jsonl
+from tests.conftest import picture, read_jsonl, write_jsonl
 from tests.hub_server import Fault, serve
 
 CLIENT = """
@@ -87,15 +91,16 @@ class Client:
     """A user of a hub; `with` it, and it is gone afterwards."""
 
     def __init__(self, url, folder, **more):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CLIENT],
-            env=environment(url, folder, **more),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(folder / "stderr", "a"),  # noqa: SIM115
-        )
         self.folder = folder
+        with open(folder / "stderr", "a") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", CLIENT],
+                env=environment(url, folder, **more),
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+            )
 
     def __enter__(self):
         return self
@@ -152,10 +157,6 @@ def files(hub):
 
 def wanted(run):
     """The rows of the run's final set as `load` returns them, by their ids."""
-    import hashlib
-
-    import datasets
-
     out = {}
     for row in to_sft(run).cast_column("images", datasets.List(datasets.Image(decode=False))):
         data = [Path(p["path"]) for p in row["images"]]
@@ -163,6 +164,14 @@ def wanted(run):
         shown = [{"bytes": h, "path": p.name} for h, p in zip(hashes, data, strict=True)]
         out[row["id"]] = {**row, "images": shown, "image_sha256": [p.stem for p in data]}
     return out
+
+
+def answered(rows, folder, each):
+    """A run of questions that come with that many answers each, which nobody checks."""
+    folder.mkdir(exist_ok=True)
+    for row in rows:
+        row["responses"] = [f"<think>The {i}th way.</think><answer>{row['answer']}</answer>" for i in range(each)]
+    return mm.Pipeline(Files(write_jsonl(folder / "q.jsonl", rows), name="answered")).run(folder / "run")
 
 
 def distilled(source, folder, *steps, each=4, **settings):
@@ -244,8 +253,7 @@ def test_the_whole_story_is_there(hub, run):
 
 
 def test_answers_that_never_came_are_there(hub, tmp_path):
-    with SimulatedTeacher(Procedural(6)) as server:
-        server.faults.refused = 0.3
+    with SimulatedTeacher(Procedural(6), faults=Faults(failing=0.4)) as server:
         chat = OpenAIChat(server.model, server.base_url, max_retries=0)
         made = mm.Pipeline(Procedural(6), Distill(chat, num_responses=4)).run(tmp_path / "runs" / "a")
     num_in, num_out = made.funnel().traces["distill.responses"][0].num_in, len(to_sft(made))
@@ -290,8 +298,8 @@ def test_the_card(hub, run):
 
 def test_killed_and_pushed_again(hub, tmp_path, run):
     dice, kills = random.Random(3), 0
-    for _ in range(7):
-        target = len(hub.requests) + dice.randrange(4, 60)
+    for _ in range(5):
+        target = len(hub.requests) + dice.randrange(4, 50)
         with Client(hub.url, tmp_path) as client:
             client.send(do="push", run=str(run.path), repo=hub.repo, shard_bytes=4000)
             while client.process.poll() is None and len(hub.requests) < target:
@@ -300,7 +308,7 @@ def test_killed_and_pushed_again(hub, tmp_path, run):
                     break  # it was quicker
             else:
                 kills += 1
-    assert kills >= 4
+    assert kills >= 3
     push(hub, run, 4000)
     assert {row["id"]: row for row in load(hub, "sft")[2]} == wanted(run)
     assert len(hub.objects) > 25, "several commits"
@@ -352,29 +360,20 @@ def test_what_does_not_pass_is_said(hub, tmp_path, run):
 
 
 def grown(folder, numbers):
-    """A run of so many questions, eight pictures to go round; the same folder again makes it another."""
+    """A run of so many questions, two to a picture; the same folder again makes it another."""
     folder.mkdir(exist_ok=True)
-    for i in range(8):
-        (folder / f"{i}.png").write_bytes(np.random.default_rng(i).bytes(0) + picture((i * 9, 0, 0), size=(90, 90)))
-    rows = [
-        {
-            "id": f"q{i}",
-            "question": f"What is {i} + {i}?",
-            "answer": str(2 * i),
-            "images": [f"{i % 8}.png"],
-            "licence": "MIT",
-        }
-        for i in numbers
-    ]
-    source = Files(write_jsonl(folder / "q.jsonl", rows), name="grown")
-    return distilled(source, folder / "run", accuracy=1.0, cut_off=0.0)
+    rows = []
+    for i in numbers:
+        (folder / f"{i // 2}.png").write_bytes(picture((i % 256, i // 256, 0), size=(90, 90)))
+        asked = {"question": f"What is {i} + {i}?", "answer": str(2 * i), "images": [f"{i // 2}.png"]}
+        rows.append({"id": f"q{i}", "licence": "MIT", **asked})
+    return answered(rows, folder, 4)
 
 
 def test_a_run_that_grew(hub, tmp_path):
     made = grown(tmp_path / "g", [*range(100), *range(200, 900)])
     push(hub, made, 20_000)
-    first = set(hub.objects)
-    assert len(first) > 30
+    assert len(hub.objects) > 30
     made = grown(tmp_path / "g", range(940))
     push(hub, made, 20_000)
     rows = load(hub, "sft")[2]
@@ -382,7 +381,7 @@ def test_a_run_that_grew(hub, tmp_path):
     assert len(rows) == 4 * 940
     removed = [path for c in hub.commits for path in c["removed"]]
     sft = [p for p in removed if "sft" in p]
-    assert 0 < len(sft) < 0.5 * len([p for c in hub.commits for p in c["added"] if "sft" in p and p not in removed])
+    assert 0 < len(sft) < 0.3 * len([p for c in hub.commits for p in c["added"] if "sft" in p and p not in removed])
     there = {str(p.relative_to(files(hub))) for p in (files(hub) / "data").rglob("*.parquet")}
     header = yaml.safe_load((files(hub) / "README.md").read_text().split("---\n")[1])
     assert there == {p for c in header["configs"] for p in c["data_files"][0]["path"]}
@@ -392,12 +391,12 @@ def test_a_run_that_grew(hub, tmp_path):
 def test_few_files_a_commit_and_uploads_in_parts(hub, run):
     hub.part_bytes = 1000
     push(hub, run, 1000)
-    assert len(hub.objects) > 100
-    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
+    assert len(hub.objects) > 60
+    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) <= COMMIT_FILES < 100
     assert any("/lfs-complete/" in path for _, path, _ in hub.requests)
     assert {row["id"]: row for row in load(hub, "sft")[2]} == wanted(run)
     push(hub, run)  # large again: more than a commit's files go
-    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) < 100
+    assert max(len(c["added"]) + len(c["removed"]) for c in hub.commits) <= COMMIT_FILES
     assert not hub.untrue
     assert len(list((files(hub) / "data").rglob("*.parquet"))) == 4
 
@@ -493,27 +492,33 @@ def test_a_forbidden_licence_reaches_no_hub(hub, tmp_path):
     assert load(hub, "questions")[2][0]["id"] == "a"
 
 
+def stored(path):
+    """Returns how many bytes of a Parquet file are pictures, and how many row groups it has."""
+    meta = pq.read_metadata(path)
+    columns = [meta.row_group(g).column(i) for g in range(meta.num_row_groups) for i in range(meta.num_columns)]
+    kept = [c.total_compressed_size for c in columns if c.path_in_schema == "images.list.element.bytes"]
+    return sum(kept), meta.num_row_groups
+
+
 def test_pictures_are_stored_once(data, hub, tmp_path):
     """8 traces a picture, real pictures: all that is published, over the pictures."""
-    rows = [Files(data / "mm" / name / "data.jsonl") for name in ("puzzlevqa", "mmk12_eureka", "gaokao_mm")]
-    made = distilled(Mix(rows), tmp_path / "runs" / "a", each=8, accuracy=1.0, cut_off=0.0)
+    rows = []
+    for name in ("puzzlevqa", "mmk12_eureka", "gaokao_mm"):
+        for row in read_jsonl(data / "mm" / name / "data.jsonl"):
+            shown = [str(data / "mm" / name / p) for p in row["images"]]
+            rows.append({k: row[k] for k in ("id", "question", "options", "answer", "source")} | {"images": shown})
+    made = answered(rows, tmp_path / "q", 8)
     push(hub, made)
+    mine = wanted(made)
+    assert len(mine) > 7.5 * len(made.dataset())
     unique = sum(p.stat().st_size for p in (made.path / "final" / "images").rglob("*.*"))
+    text = sum(len(json.dumps({**row, "images": None}, ensure_ascii=False).encode()) for row in mine.values())
     published = sum(len(o) for o in hub.objects.values())
-    texts = bare = 0
-    for number, part in enumerate(hub.objects.values()):
-        (tmp_path / f"{number}.parquet").write_bytes(part)
-        meta = pq.read_metadata(tmp_path / f"{number}.parquet")
-        for group in range(meta.num_row_groups):
-            for i in range(meta.num_columns):
-                column = meta.row_group(group).column(i)
-                if column.path_in_schema == "images.list.element.bytes":
-                    bare += column.total_compressed_size
-                else:
-                    texts += column.total_compressed_size
-    assert bare <= 1.01 * unique
-    assert published <= 1.1 * unique + texts
-    assert len(wanted(made)) > 7 * len(set(made.dataset()["id"])) * 0.9
+    assert published <= 1.1 * unique
+    assert published <= 1.01 * unique + 0.2 * text
+    pictures = sum(stored(p)[0] for p in (files(hub) / "data").rglob("sft-*/*.parquet"))
+    assert unique < pictures < 1.01 * unique
+    assert load(hub, "sft-puzzlevqa", streaming=True)[1] is not None
 
 
 def test_questions_with_one_picture_lie_together(tmp_path, monkeypatch):
@@ -522,14 +527,12 @@ def test_questions_with_one_picture_lie_together(tmp_path, monkeypatch):
     folder.mkdir()
     for i in range(40):
         noise = np.random.default_rng(i).integers(0, 255, (60, 60, 3), np.uint8)
-        import PIL.Image
-
         PIL.Image.fromarray(noise).save(folder / f"{i}.png")
     rows = [
         {"id": f"q{i}", "question": f"What is {i} + {i}?", "answer": str(2 * i), "images": [f"{i % 40}.png"]}
         for i in range(200)
     ]
-    made = distilled(Files(write_jsonl(folder / "q.jsonl", rows)), tmp_path / "runs" / "a", accuracy=1.0, cut_off=0.0)
+    made = answered(rows, folder, 4)
     monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 2_000_000)
     final = FinalSet(to_sft(made))
     part = Pictured(final, np.arange(200))
@@ -538,12 +541,10 @@ def test_questions_with_one_picture_lie_together(tmp_path, monkeypatch):
         part.order = order
         (shard,) = shards.plan("sft", part)
         shards.write(tmp_path / "x.parquet", part, shard)
-        meta = pq.read_metadata(tmp_path / "x.parquet")
-        assert meta.num_row_groups > 3
-        columns = [meta.row_group(g).column(i) for g in range(meta.num_row_groups) for i in range(meta.num_columns)]
-        stored = sum(c.total_compressed_size for c in columns if c.path_in_schema == "images.list.element.bytes")
-        ratios.append(stored / final.picture_bytes.sum())
-    assert ratios[0] < 1.3 < 3 < ratios[1]
+        kept, num_groups = stored(tmp_path / "x.parquet")
+        assert num_groups > 3
+        ratios.append(kept / final.picture_bytes.sum())
+    assert ratios[0] < 1.2 < 3 < ratios[1]
 
 
 def test_a_row_group_is_never_too_large(tmp_path, monkeypatch):

@@ -238,7 +238,7 @@ def scrub(value: Any) -> Any:
         return {k: scrub(v) for k, v in value.items() if k not in ("base_url", "store")}
     if isinstance(value, (list, tuple)):
         return [scrub(v) for v in value]
-    if isinstance(value, str) and value.startswith("/") and "\n" not in value and " " not in value:
+    if isinstance(value, str) and value.startswith("/") and "\n" not in value:
         return value.rstrip("/").rpartition("/")[2]
     return value
 
