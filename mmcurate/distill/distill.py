@@ -126,6 +126,8 @@ class Distill(Step):
             "output_price": t.output_price,
             "store": str(store),
             "prompts": {prompt_id(self.system_prompt): self.system_prompt},
+            "num_responses": self.num_responses,
+            "sampling": {**getattr(t, "identity", dict)(), "max_tokens": t.max_tokens},
         }
 
     def _requests(self, table: pa.Table) -> list[ChatRequest]:

@@ -72,6 +72,12 @@ class Verify(Step):
         if self.judge is not None:
             self.judge.close()
 
+    def describe(self) -> Mapping[str, Any]:
+        if self.judge is None:
+            return {}
+        name = getattr(self.judge, "model", type(self.judge).__name__)
+        return {"judge": name, "judge_sampling": getattr(self.judge, "identity", dict)()}
+
     def status(self) -> Mapping[str, str]:
         counts: Counter[str] = self._live.counts  # type: ignore[attr-defined]
         total = sum(counts.values())
