@@ -45,9 +45,7 @@ def test_wrong_key_model_file_and_setting(rows, tmp_path):
         assert "did you mean 'simulated-teacher'" in ends(
             *known, f"simulated-teachr={server.base_url}", out=tmp_path / "run", env=environment
         )
-        assert "num_responses = 0" in ends(
-            *known, teacher, "--num-responses", 0, out=tmp_path / "run", env=environment
-        )
+        assert "num_responses = 0" in ends(*known, teacher, "--num-responses", 0, out=tmp_path / "run", env=environment)
         assert "no such file" in ends(
             "--questions", "no.jsonl", "--teacher", teacher, out=tmp_path / "run", env=environment
         )

@@ -163,7 +163,7 @@ def _teachers(run: Run) -> str:
         parts.append(
             f"`{entry.name}`: **{told.get('model', 'unknown')}**" + (f", {each} answers a question." if each else ".")
         )
-        parts.append(f"Sampling: `{json.dumps(scrub(told.get('sampling', {})), sort_keys=True)}`\n")
+        parts.append(f"Sampling: `{json.dumps(scrub(told.get('asked', {})), sort_keys=True)}`\n")
     prompts = run.prompts()
     if prompts:
         parts.append("## System prompts\n")
@@ -174,7 +174,7 @@ def _teachers(run: Run) -> str:
 def _checks(run: Run) -> str:
     parts = ["## Verification\n"]
     for name, said in read_verdicts(run.path, run.entries).items():
-        judge = next(e.about.get("judge") for e in run.entries if e.name == name)
+        judge = next(e.about.get("model") for e in run.entries if e.name == name)
         how = (
             f"Rules first, then math-verify, then the judge {judge}"
             if judge
@@ -227,7 +227,7 @@ def _unknown(run: Run, configs: Sequence[Config], licences: Mapping[tuple[str, s
     told += [
         f"Which revision of {e.about['model']} answered: its server didn't say."
         for e in run.entries
-        if e.about.get("model") and not e.about.get("sampling", {}).get("served")
+        if e.about.get("model") and not {"served", "weights"} & e.about.get("asked", {}).keys()
     ]
     return "## What isn't known\n\n" + "\n".join(f"- {line}" for line in told) if told else ""
 
