@@ -61,6 +61,18 @@ def clean_question(text: str) -> str:
         text = shorter
 
 
+_PLACE = re.compile(r"<image>|^(?:\s*<image[ _-]?\d*>)+", re.I)
+
+
+def compared_text(question: str) -> str:
+    """Returns the text by which questions are compared: without instructions, and without `<image>` tags that only mark a place.
+
+    Some data sets put a tag before each question, others none. A numbered tag inside a sentence ("Is <image2> larger?") is a word
+    of it and stays.
+    """
+    return _PLACE.sub(" ", clean_question(question)).strip()
+
+
 def has_options(question: str, options: Sequence[str]) -> bool:
     """Whether a question's text already lists its options, in order."""
     text, position = plain(question), 0

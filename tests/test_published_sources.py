@@ -20,6 +20,7 @@ from mmcurate.sources import (
     TQA,
     AlgoPuzzleVQA,
     LLaVACoT,
+    MiroMind,
     OpenVLThinker,
     PuzzleVQA,
     ThinkLite,

@@ -18,7 +18,7 @@ from mmcurate.step import Step, settings
 class ExactSignatures(Step):
     """Digests of a question's text, pictures, gold and options."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "images")
     provides: ClassVar[pa.Schema] = KEYS
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmcurate.answers import gold_text, option_text, plain
-from mmcurate.prompts import clean_question
+from mmcurate.prompts import compared_text
 
 KEYS = pa.schema(
     [
@@ -28,7 +28,7 @@ def question_keys(table: pa.Table) -> dict[str, list[str | None]]:
     columns = [table[name].to_pylist() for name in ("question", "options", "answer")]
     for question, options, answer, shas in zip(*columns, picture_hashes(table["images"]), strict=True):
         options = options or []
-        out["text_key"].append(_digest(plain(clean_question(question))))
+        out["text_key"].append(_digest(plain(compared_text(question))))
         out["images_key"].append(_digest(*shas) if shas else None)
         out["gold_key"].append(None if answer is None else _digest(gold_text(answer, options)))
         out["options_key"].append(_digest(*sorted(plain(option_text(o, i)) for i, o in enumerate(options))))

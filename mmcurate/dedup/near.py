@@ -21,7 +21,7 @@ from mmcurate.dedup.image import SIDE, thumbnails
 from mmcurate.dedup.keep_first import keep_first, ranks
 from mmcurate.dedup.keys import KEYS, question_keys
 from mmcurate.dedup.neighbours import WHOLE, Lookalikes, orientations
-from mmcurate.prompts import clean_question
+from mmcurate.prompts import compared_text
 from mmcurate.step import Step, settings
 
 THUMBS = pa.large_list(pa.binary(2 * SIDE * SIDE))
@@ -36,6 +36,7 @@ class NearSignatures(Step):
     num_bands: int = text.NUM_BANDS
     band_rows: int = text.BAND_ROWS
 
+    version: ClassVar[int] = 2
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "images")
     provides: ClassVar[pa.Schema] = pa.schema(
         [
@@ -49,7 +50,7 @@ class NearSignatures(Step):
     )
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        questions = [clean_question(q) for q in table["question"].to_pylist()]
+        questions = [compared_text(q) for q in table["question"].to_pylist()]
         sketches = text.sketch(questions, self.shingle_words, self.num_bands, self.band_rows)
         rows = [row or [] for row in table["images"].to_pylist()]
         different = {picture["sha256"]: picture for row in rows for picture in row}

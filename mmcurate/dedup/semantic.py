@@ -14,7 +14,7 @@ from mmcurate.dedup.keep_first import keep_first, ranks
 from mmcurate.dedup.near import NearSignatures, Signatures, number, rectangle, same_pictures
 from mmcurate.embed import EncoderSetting, StaticText, unit_vectors
 from mmcurate.errors import SettingsError
-from mmcurate.prompts import clean_question
+from mmcurate.prompts import compared_text
 from mmcurate.step import Step, settings
 
 _NEIGHBOURS = 16
@@ -27,6 +27,7 @@ class SemanticSignatures(Step):
 
     encoder: EncoderSetting = StaticText()
 
+    version: ClassVar[int] = 2
     requires: ClassVar[tuple[str, ...]] = NearSignatures.requires
     provides: ClassVar[pa.Schema] = pa.schema([*NearSignatures.provides, ("vector", pa.large_list(pa.float32()))])
 
@@ -35,7 +36,7 @@ class SemanticSignatures(Step):
         unit_vectors(self.encoder, ["What is shown?"])
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        vectors = unit_vectors(self.encoder, [clean_question(q) for q in table["question"].to_pylist()])
+        vectors = unit_vectors(self.encoder, [compared_text(q) for q in table["question"].to_pylist()])
         offsets = np.arange(len(vectors) + 1, dtype=np.int64) * vectors.shape[1]
         lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()))
         return NearSignatures()(table).append_column(self.provides.field("vector"), lists)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,10 +12,8 @@ from mmcurate import pictures
 from mmcurate.answers import option_text
 from mmcurate.embed.encoder import Encoder, EncoderSetting, unit, unit_vectors
 from mmcurate.embed.text import StaticText
-from mmcurate.prompts import clean_question
+from mmcurate.prompts import compared_text
 from mmcurate.step import Step, settings
-
-_IMAGE_TAG = re.compile(r"<image[ _-]?\d*>", re.I)
 
 
 @settings
@@ -33,6 +30,7 @@ class Embeddings(Step):
     encoder: EncoderSetting = StaticText()
     image_encoder: EncoderSetting | None = None
 
+    version: ClassVar[int] = 2
     requires: ClassVar[tuple[str, ...]] = ("question", "options")
     provides: ClassVar[pa.Schema] = pa.schema(
         [("text_vector", pa.large_list(pa.float32())), ("image_vector", pa.large_list(pa.float32()))]
@@ -51,7 +49,7 @@ class Embeddings(Step):
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = zip(table["question"].to_pylist(), table["options"].to_pylist(), strict=True)
         texts = [
-            "\n".join([_IMAGE_TAG.sub(" ", clean_question(q)), *(option_text(o, i) for i, o in enumerate(os or ()))])
+            "\n".join([compared_text(q), *(option_text(o, i) for i, o in enumerate(os or ()))])
             for q, os in rows
         ]
         text = unit_vectors(self.encoder, texts)
