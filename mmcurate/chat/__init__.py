@@ -1,6 +1,7 @@
 """Teachers and judges: chat models, the answer store under them, and two that need no model."""
 
-from mmcurate.chat.model import ChatModel, Usage
+from mmcurate.chat.live import Usage
+from mmcurate.chat.model import ChatModel
 from mmcurate.chat.openai import OpenAIChat
 from mmcurate.chat.recorded import RecordedTeacher
 from mmcurate.chat.request import Answer, ChatRequest, Failure

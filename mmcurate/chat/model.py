@@ -5,40 +5,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import pydantic
 
 from mmcurate import pictures
 from mmcurate.chat.batch import Batch
+from mmcurate.chat.live import Backend, Live, Usage
 from mmcurate.chat.request import Answer, ChatRequest, Failure, seed
 from mmcurate.chat.sender import Done
 from mmcurate.chat.store import AnswerStore, cache_folder, shared
-from mmcurate.errors import RequestFailed, Stopped
+from mmcurate.errors import RequestFailed
 from mmcurate.step import Runtime, digest, settings
 
 log = logging.getLogger(__name__)
 
 Self = TypeVar("Self", bound="ChatModel")
-
-
-class Backend(Protocol):
-    """What a chat model sends through."""
-
-    say: Callable[[str], None]
-
-    def status(self) -> dict[str, str]:
-        """Returns what a progress line shows of it."""
-        ...
-
-    def close(self) -> None:
-        """Cancels what is in flight and gives back what is held."""
-        ...
 
 
 @settings
@@ -68,7 +54,7 @@ class ChatModel(ABC):
     """Settings that `repr` doesn't show."""
 
     def __post_init__(self) -> None:
-        live = _Live()
+        live = Live()
         object.__setattr__(self, "_live", live)
         weakref.finalize(self, live.close)
 
@@ -100,7 +86,7 @@ class ChatModel(ABC):
                 live.backend = self._open_backend()
             return live.backend
 
-    def _state(self) -> _Live:
+    def _state(self) -> Live:
         return self._live  # type: ignore[attr-defined]
 
     def identity(self) -> dict[str, Any]:
@@ -258,49 +244,3 @@ class ChatModel(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@dataclasses.dataclass
-class Usage:
-    """Counts of answers and tokens. `paid_*` leaves out what came from the store."""
-
-    answers: int = 0
-    paid_answers: int = 0
-    paid_prompt_tokens: int = 0
-    paid_tokens: int = 0
-    tokens: int = 0
-
-    def add(self, answer: Answer) -> None:
-        """Counts an answer."""
-        self.answers += 1
-        self.tokens += answer.num_tokens
-        if not answer.stored:
-            self.paid_answers += 1
-            self.paid_prompt_tokens += answer.prompt_tokens
-            self.paid_tokens += answer.num_tokens
-
-
-class _Live:
-    """What a teacher holds while it works."""
-
-    def __init__(self) -> None:
-        self.guard = threading.Lock()
-        self.backend: Backend | None = None
-        self.store: AnswerStore | None = None
-        self.identity: dict[str, Any] | None = None
-        self.in_flight: dict[bytes, list[tuple[Batch, int]]] = {}
-        self.usage = Usage()
-        self.say: Callable[[str], None] = log.warning
-
-    def close(self) -> None:
-        """Closes the backend, then the store, so that no answer comes after the store is gone."""
-        if self.backend is not None:
-            self.backend.close()
-        with self.guard:
-            waiting = [w for one in self.in_flight.values() for w in one]
-            self.in_flight.clear()
-        for batch, i in waiting:
-            batch.put(i, Stopped("the teacher was closed"))
-        if self.store is not None:
-            shared.give_back(self.store)
-        self.backend, self.store, self.identity = None, None, None

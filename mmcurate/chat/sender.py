@@ -9,6 +9,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from mmcurate.chat.request import Answer, Failure
@@ -31,6 +32,8 @@ class Sender(ABC):
         self.say = say
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
+        self._ending: Future[None] | None = None
+        self._guard = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -75,12 +78,12 @@ class Sender(ABC):
         Args:
             wait: False leaves that to the sender's thread.
         """
-        if not self._thread.is_alive():
-            return
-        self._fatal = self._fatal or Stopped("the client was closed")
-        ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        with self._guard:
+            if self._ending is None:
+                self._fatal = self._fatal or Stopped("the client was closed")
+                self._ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
         if wait:
-            ending.result()
+            self._ending.result()
             self._thread.join(5)
 
     async def _end(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import importlib.util
 import itertools
@@ -39,6 +38,7 @@ class Engine(Sender):
         self._vllm: Any = None
         self._watch: Watch | None = None
         self._loading = True
+        self._num_open = 0
         self._numbers = itertools.count()
         self._tokenizing = threading.Lock()  # a fast tokenizer refuses two threads at once
         self.closed = threading.Event()
@@ -48,17 +48,24 @@ class Engine(Sender):
         """Starts vLLM, which holds this thread for minutes; what is submitted meanwhile waits."""
         if after is not None:
             after.finish()
-        if not self._fatal:
-            self._watch = Watch()
-            self._load()
-            self._watch.seen()
-        self._loading = False
+        try:
+            if not self._fatal:
+                self._load()
+        except Exception as error:
+            said = " ".join(str(error).split())[:500]
+            self._fatal = self._fatal or ChatError(
+                f"vLLM can't start {self.args['model']} ({type(error).__name__}: {said}); its own log says more. A script "
+                'needs `if __name__ == "__main__":` around what it runs'
+            )
+        finally:
+            self._loading = False
 
     def _load(self) -> None:
         model, begin = self.args["model"], time.monotonic()
         self.say(f"vLLM loads {model}")
         # vLLM forks by default, which is unsafe beside the threads of a run.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        self._watch = Watch()
         try:
             import transformers
             from vllm import AsyncEngineArgs, AsyncLLMEngine
@@ -69,20 +76,23 @@ class Engine(Sender):
                 args.model, revision=args.revision, trust_remote_code=args.trust_remote_code
             )
             self._vllm = AsyncLLMEngine.from_engine_args(args)
-        except Exception as error:
-            said = " ".join(str(error).split())[:500]
-            self._fatal = self._fatal or ChatError(
-                f"vLLM can't start {model} ({type(error).__name__}: {said}); its own log says more. A script needs "
-                '`if __name__ == "__main__":` around what it runs'
-            )
-            return
+        finally:
+            self._watch.seen()
         # Twice what it works on at once: its queue never runs dry, and pictures of no more requests are in memory.
         self._places = asyncio.Semaphore(2 * self._vllm.vllm_config.scheduler_config.max_num_seqs)
         self.say(f"vLLM runs {model}, after {time.monotonic() - begin:.0f} s")
 
     def submit(self, request: ChatRequest, sampling: Mapping[str, Any], key: bytes, done: Done) -> None:
         """Answers a request, from any thread; `done` gets its answer and body on the engine's thread."""
-        self._post(functools.partial(self._answer, request, sampling, key), done)
+
+        def count_down(result: Answer | Failure | BaseException, body: bytes) -> None:
+            with self._guard:
+                self._num_open -= 1
+            done(result, body)
+
+        with self._guard:
+            self._num_open += 1
+        self._post(functools.partial(self._answer, request, sampling, key), count_down)
 
     async def _answer(
         self, request: ChatRequest, sampling: Mapping[str, Any], key: bytes
@@ -97,31 +107,33 @@ class Engine(Sender):
             raise SettingsError(f"VLLMChat: vLLM takes no such sampling settings: {error}") from None
         reason = ""
         for _ in range(_TRIES):
-            async with self._places:
-                try:
-                    prompt = await self._loop.run_in_executor(None, self._prompt, request)
-                    (rendered,) = await self._vllm.renderer.render_cmpl_async([prompt])
-                    output = None
-                    name = f"{key.hex()[:16]}-{next(self._numbers)}"
-                    async for made in self._vllm.generate(rendered, params, name):
-                        output = made
-                except ChatError:
-                    raise
-                except Exception as error:
-                    if self._vllm.errored:
-                        raise ChatError(
-                            f"vLLM's engine died while it ran {self.args['model']}; its own log says why. The answers so "
-                            "far are stored: the same command goes on"
-                        ) from error
-                    cause = error.__cause__ or error
-                    reason = f"vLLM: {' '.join(str(cause).split()) or type(cause).__name__}"[:300]
-                    if isinstance(error, EngineGenerateError) and not isinstance(cause, (ValueError, TypeError)):
-                        continue
+            try:
+                async with self._places:
+                    output = await self._generate(request, params, f"{key.hex()[:16]}-{next(self._numbers)}")
+            except ChatError:
+                raise
+            except Exception as error:
+                if self._vllm.errored:
+                    raise ChatError(
+                        f"vLLM's engine died while it ran {self.args['model']}; its own log says why. The answers so far are "
+                        "stored: the same command goes on"
+                    ) from error
+                cause = error.__cause__ or error
+                reason = f"vLLM: {' '.join(str(cause).split()) or type(cause).__name__}"[:300]
+                if not isinstance(error, EngineGenerateError) or isinstance(cause, (ValueError, TypeError)):
                     return Failure(reason, passing=False), b""
-            if output is not None and output.outputs[0].finish_reason not in (None, "abort", "error"):
-                return self._result(output, params.max_tokens, key)
-            reason = "vLLM gave the request up"
+            else:
+                if output.outputs[0].finish_reason not in (None, "abort", "error"):
+                    return self._result(output, params.max_tokens, key)
+                reason = "vLLM gave the request up"
         return Failure(f"no answer after {_TRIES} tries, the last: {reason}", passing=True), b""
+
+    async def _generate(self, request: ChatRequest, params: Any, name: str) -> Any:
+        """Returns vLLM's last output for a request."""
+        prompt = await self._loop.run_in_executor(None, self._prompt, request)
+        (rendered,) = await self._vllm.renderer.render_cmpl_async([prompt])
+        outputs = [output async for output in self._vllm.generate(rendered, params, name)]
+        return outputs[-1]
 
     def _prompt(self, request: ChatRequest) -> dict[str, Any]:
         """Returns the tokens and pictures that `vllm serve` would make of the request's messages."""
@@ -178,15 +190,10 @@ class Engine(Sender):
 
     def finish(self) -> None:
         """Waits until all that was submitted is answered, then closes."""
-        if not self.closed.is_set():
-            with contextlib.suppress(RuntimeError):  # it is being closed already
-                self._run(self._idle())
-            self.close(wait=False)
-            self.closed.wait()
-
-    async def _idle(self) -> None:
-        while self._tasks:
-            await asyncio.sleep(0.05)
+        while self._num_open and not self.closed.wait(0.05):
+            pass
+        self.close(wait=False)
+        self.closed.wait()
 
     async def _release(self) -> None:
         vllm, self._vllm = self._vllm, None
@@ -257,6 +264,6 @@ def check(engine_args: Mapping[str, Any], sampling: Mapping[str, Any]) -> None:
     ):
         unknown = [name for name in given if name not in known]
         if unknown:
-            raise SettingsError(
-                f"VLLMChat: {setting} holds {unknown[0]!r}, which vLLM doesn't know{did_you_mean(unknown[0], known)}"
-            )
+            hint = did_you_mean(unknown[0], known)
+            hint = hint if len(hint) < 100 else ""  # it knows hundreds
+            raise SettingsError(f"VLLMChat: {setting} holds {unknown[0]!r}, which vLLM doesn't know{hint}")

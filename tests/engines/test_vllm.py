@@ -51,7 +51,7 @@ def _environment():
 def models(tmp_path_factory):
     from tests.engines.tiny_models import build
 
-    return {family: build(family, tmp_path_factory.mktemp("models") / family) for family in FAMILIES}
+    return {family: build(family, tmp_path_factory.mktemp("models") / family) for family in [*FAMILIES, "qwen3"]}
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +263,7 @@ def test_kill_and_go_on(models, chat, tmp_path):
 def test_a_whole_run_with_a_judge_on_the_same_machine(models, chat, tmp_path):
     source = Procedural(6)
     teacher = chat("qwen2_5_vl", store=None, temperature=1.0)
-    judge = chat("qwen3_vl", max_tokens=1)
+    judge = chat("qwen3", max_tokens=1)
     steps = source, Distill(teacher, num_responses=2), Verify(judge=judge)
     run = mm.Pipeline(*steps).run(tmp_path / "runs" / "a")
     rows = run.dataset().remove_columns("images")

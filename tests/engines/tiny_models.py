@@ -1,4 +1,4 @@
-"""Tiny Qwen vision-language models with random weights: the real architectures, in a megabyte, built in a moment."""
+"""Tiny Qwen models with random weights: the real architectures, in a megabyte, built in a moment."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def _ids(tokenizer):
 
 
 def build(family: str, folder: Path, seed: int = 0) -> str:
-    """Writes a model of a family (`qwen2_5_vl` or `qwen3_vl`) into a folder, and returns the folder."""
+    """Writes a model of a family (`qwen2_5_vl`, `qwen3_vl`, or `qwen3`, which takes no pictures) into a folder, and returns the folder."""
     import torch
     import transformers as t
 
@@ -71,6 +71,11 @@ def build(family: str, folder: Path, seed: int = 0) -> str:
     tokenizer = _tokenizer()
     text = {**_TEXT, "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
     rope = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [8, 12, 12]}
+    if family == "qwen3":
+        plain = {"rope_type": "default", "rope_theta": 10_000.0}
+        t.Qwen3ForCausalLM(t.Qwen3Config(**text, rope_parameters=plain)).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return str(folder)
     if family == "qwen2_5_vl":
         vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64}
         config = t.Qwen2_5_VLConfig(
