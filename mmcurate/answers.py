@@ -164,7 +164,7 @@ _SMALL_ON_LINES = [
     re.compile(rf"{_BULLET}{style}[ \t]*") for style in (r"[(（]([a-z])[)）]", r"([a-z])[.．]", r"([a-z])[)）]")
 ]
 _ANYWHERE = [re.compile(rf"(?:(?<=[\s;；,，。.])|^){style}\s*") for style in _STYLES[:4]]
-_HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
+_HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices?|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
 _ENDED = re.compile(r"[.?!:：。？！)）\]_…\"”】\n]\s*$|\n[ \t]*$")
 _MAX_STARTS = 8
 """How many labels "A" are tried, from the end."""

@@ -89,10 +89,15 @@ class RequestFailed(ChatError):
         self.passing = passing
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Returns the known name that looks like a misspelt one, or None."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns `; did you mean 'x'?` for the closest known name, or the known names where none is close."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    near = closest(name, known)
+    if near:
+        return f"; did you mean {near!r}?"
     return f"; there are: {', '.join(sorted(known))}" if known else ""

@@ -79,9 +79,9 @@ def inspect(data: bytes) -> tuple[int, int]:
         else:
             whole = kind == "JPEG" and b"\xff\xd9" in data[-1024:]
         if not whole:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                opened(data).load()
+            loaded(opened(data))
+    except BadPicture:
+        raise
     except Exception as error:
         raise BadPicture(f"cut off or damaged {kind or 'picture'} ({error})") from None
     return size
@@ -106,14 +106,22 @@ def is_plain(image: Any) -> bool:
 
 def pixels(data: bytes) -> Any:
     """Returns the picture as an upright RGB `PIL.Image`, as `upright` does."""
-    image = opened(data)
+    return upright(loaded(opened(data)))
+
+
+def loaded(image: Any) -> Any:
+    """Decodes an opened `PIL.Image`, without warnings.
+
+    Raises:
+        BadPicture: it can't be decoded to its end.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             image.load()
         except Exception as error:
             raise BadPicture(f"cut off or damaged {image.format or 'picture'} ({error})") from None
-    return upright(image)
+    return image
 
 
 def upright(image: Any) -> Any:

@@ -120,7 +120,7 @@ class Pipeline:
 def _named(steps: Iterable[Any]) -> list[Any]:
     """Returns the steps with a different name each; filters are numbered, steps that make columns are not."""
     out: list[Any] = []
-    names: set[str] = {ROWS, "images", "final"}
+    names: set[str] = {ROWS, "images", "final", "final_rl", "exports"}
     for step in steps:
         if not isinstance(step, (Step, Selection)):
             kind = step.__name__ if isinstance(step, type) else type(step).__name__

@@ -80,7 +80,7 @@ def user_text(question: str, options: Sequence[str], num_images: int) -> tuple[s
 
     Tags keep their places. A numbered tag (`<image2>`) stands for that picture where it is first named and
     becomes the words "image 2" after that; pictures without a tag come first. Options that the text doesn't
-    list are appended as "A. ..." lines.
+    list are appended as "A. ..." lines, and may hold tags too.
 
     Raises:
         ValueError: there are more `<image>` tags than pictures.
@@ -104,12 +104,13 @@ def user_text(question: str, options: Sequence[str], num_images: int) -> tuple[s
         order.append(index)
         return "<image>"
 
-    text = _TAG.sub(place, clean_question(question))
+    text = clean_question(question)
+    if options and not has_options(text, options):
+        text += "".join(f"\n{LETTERS[i % 26]}. {option_text(o, i)}" for i, o in enumerate(options))
+    text = _TAG.sub(place, text)
     if unplaced:
         tags = len(order) + unplaced
         raise ValueError(f"the question has {tags} <image> tag{'s' * (tags > 1)}, but {num_images} picture(s)")
-    if options and not has_options(question, options):
-        text += "".join(f"\n{LETTERS[i % 26]}. {option_text(o, i)}" for i, o in enumerate(options))
     first = [i for i in range(num_images) if i not in order]
     return "<image>" * len(first) + ("\n" if first else "") + text, first + order
 

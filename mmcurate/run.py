@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmcurate.columns import read_digests, read_table, write_json
+from mmcurate.columns import read_digests, write_json
 from mmcurate.errors import RunError, RunFolderError
 from mmcurate.gallery import Gallery
 from mmcurate.report.explain import Explanation, explain, story
@@ -19,7 +19,7 @@ from mmcurate.report.funnel import Funnel, funnel
 from mmcurate.report.page import Report, totals, write_report
 from mmcurate.select import Filter
 from mmcurate.sources.source import chance
-from mmcurate.state import ROWS, Entry, Ref, State
+from mmcurate.state import ROWS, Entry, Ref, State, replay
 from mmcurate.step import digest
 
 FORMAT = 1
@@ -69,22 +69,14 @@ class Run:
         """Whether every step has done every shard."""
         return bool(self.manifest["complete"])
 
-    def state(self, after: str | None = None, *, exports: bool = False) -> State:
+    def state(self, after: str | None = None) -> State:
         """Returns what is still in after a step, by default after the last."""
         if not self.entries:
             raise RunError(f"{self.path}: the source isn't taken in yet; run the recipe again to continue")
-        state = State(self.path, self.entries[0].files)
         names = [e.name for e in self.entries]
         if after is not None and after not in names:
             raise RunError(f"the run has no step {after!r}; it has {', '.join(names)}")
-        for entry in self.entries[1:] + (self.exports if exports else []):
-            state.entries[entry.name] = entry
-            if entry.kind == "drops":
-                for shard in range(state.num_shards):
-                    state.drop(entry, shard, read_table(state.path(entry.name, shard)))
-            if entry.name == after:
-                break
-        return state
+        return replay(self.path, self.entries if after is None else self.entries[: names.index(after) + 1])
 
     def columns(self, state: State) -> list[tuple[str, Ref]]:
         """Returns the columns to show, each under its bare name where one step makes it, else under step_column."""
@@ -177,11 +169,26 @@ class Run:
         write_json(self.path / "funnel.json", counted.to_json())
         return write_report(self.path, self.manifest, self.entries + self.exports, counted, self.sample(24))
 
-    def record_exports(self, entries: list[Entry]) -> None:
-        """Keeps what an export dropped, so that the funnel adds up to the last row."""
-        self.exports = entries
-        self.manifest["exports"] = [dataclasses.asdict(e) for e in entries]
-        self.manifest["exported"] = self.content()
+    def to_sft(self, out: str | Path | None = None) -> Any:
+        """Returns the final SFT set as a `datasets.Dataset`: `mmcurate.export.to_sft`."""
+        from mmcurate.export import to_sft
+
+        return to_sft(self, out)
+
+    def to_rl(self, out: str | Path | None = None) -> Any:
+        """Returns the final RL set as a `datasets.Dataset`: `mmcurate.export.to_rl`."""
+        from mmcurate.export import to_rl
+
+        return to_rl(self, out)
+
+    def record_export(self, name: str, entries: list[Entry]) -> None:
+        """Keeps what an export left out, so that the funnel adds up to the last row; other exports' stay."""
+        self.manifest = read_manifest(self.path)  # another `Run` of the folder may have recorded one
+        content = self.content()
+        current = self.manifest.get("exports", []) if self.manifest.get("exported") == content else []
+        others = [Entry(**e) for e in current]
+        self.exports = [e for e in others if e.export not in ("", name)] + entries
+        self.manifest.update(exports=[dataclasses.asdict(e) for e in self.exports], exported=content)
         write_json(self.path / MANIFEST, self.manifest)
 
     def fingerprint(self) -> str | None:
@@ -208,9 +215,12 @@ class Run:
         state = self.state()
         lists = state.lists()
         graders = [
-            v.step for r in lists for v in _verdicts_of(state, r)[-1:] if "pass_rate" in state.entries[v.step].columns
+            v.step
+            for r in lists
+            for v in _verdicts_of(state, r)[-1:]
+            if {"pass_rate", "num_scored"} <= state.entries[v.step].columns.keys()
         ]
-        rates = [("pass_rate", Ref(graders[-1], "pass_rate"))] if graders else []
+        rates = [(c, Ref(graders[-1], c)) for c in ("pass_rate", "num_scored") if graders]
         for shard in range(state.num_shards):
             refs = [
                 (n, Ref(ROWS, n))
@@ -226,8 +236,7 @@ class Run:
             for row in table.to_pylist():
                 out = {k: row[k] for k, _ in refs if k != "metadata"}
                 out.update(json.loads(row["metadata"] or "{}"))
-                if row.get("pass_rate") is not None:
-                    out["pass_rate"] = row["pass_rate"]
+                out.update({c: row[c] for c, _ in rates if row[c] is not None})
                 out["responses"] = [r for i in range(len(lists)) for r in row[f"responses{i}"] or ()] or None
                 out["verdicts"] = [
                     g

@@ -46,16 +46,27 @@ def _signature_inputs(state: State, step: Step, signatures: Step) -> list[tuple[
     return [(n, state.resolve(step.inputs.get(n, n), of=f"{step.name}: ")) for n in names]
 
 
+def _signature_entry(state: State, step: Step, signatures: Step) -> Entry:
+    """Returns the entry of a step's signatures; that of an earlier step where it made the same of the same columns."""
+    inputs = _signature_inputs(state, step, signatures)
+    made_of = [fingerprint(signatures), [[name, str(ref)] for name, ref in inputs]]
+    for entry in state.entries.values():
+        if entry.hidden and entry.settings == made_of:
+            return entry
+    columns = dict.fromkeys(signatures.provides.names, "")
+    return Entry(f"{step.name}.signatures", "columns", made_of, columns=columns, hidden=True)
+
+
 def add_step(state: State, step: Step) -> tuple[Entry, list[tuple[str, Ref]]]:
     """Adds a step's columns to a state; returns its entry and the columns it reads."""
     inputs = _inputs(state, step)
+    if step.where:
+        Filter(step.where).find(state)
     signatures = step.signatures()
     if signatures is not None:
-        _signature_inputs(state, step, signatures)
-        hidden = f"{step.name}.signatures"
-        made = Entry(hidden, "columns", {}, columns=dict.fromkeys(signatures.provides.names, ""), hidden=True)
-        state.entries.setdefault(hidden, made)
-        inputs += [(n, Ref(hidden, n)) for n in signatures.provides.names]
+        hidden = _signature_entry(state, step, signatures)
+        state.entries.setdefault(hidden.name, hidden)
+        inputs += [(n, Ref(hidden.name, n)) for n in signatures.provides.names]
     found = dict(inputs)
     columns = {}
     for field in step.provides:
@@ -113,8 +124,9 @@ class Running:
         if passing:
             say(f"{passing:,} requests failed for reasons that may pass; the same command tries them again")
         run = Run(self.root)
-        if (self.root / "final").exists() and not run.exports:
-            say(f"{self.root / 'final'} is of an earlier run here: mmcurate.export.to_sft(run) makes it anew")
+        for folder, name in (("final", "to_sft"), ("final_rl", "to_rl")):
+            if (self.root / folder).exists() and not run.exports:
+                say(f"{self.root / folder} is of an earlier run here: run.{name}() makes it anew")
         return run
 
     def _manifest(self, *, complete: bool) -> None:
@@ -178,23 +190,26 @@ class Running:
         """Does what is missing of a step; returns how many failures may pass."""
         signatures = step.signatures()
         if signatures is not None:
-            inputs = _signature_inputs(state, step, signatures)
-            hidden = Entry(
-                f"{step.name}.signatures",
-                "columns",
-                {},
-                columns=dict.fromkeys(signatures.provides.names, ""),
-                hidden=True,
-            )
-            self._shards(state, signatures, hidden, inputs, fingerprint(signatures))
-            state.entries[hidden.name] = hidden
-            self.entries.append(hidden)
+            hidden = _signature_entry(state, step, signatures)
+            if hidden.name not in state.entries:
+                inputs = _signature_inputs(state, step, signatures)
+                self._shards(state, signatures, hidden, inputs, fingerprint(signatures))
+                state.entries[hidden.name] = hidden
+                self.entries.append(hidden)
         entry, inputs = add_step(state, step)
         entry.settings, entry.about = as_json(step), dict(step.describe())
         self.entries.append(entry)
         if step.scope == "dataset":
             return self._whole(state, step, entry, inputs, fingerprint(step))
-        return self._shards(state, step, entry, inputs, fingerprint(step))
+        alive = list(state.alive)
+        if step.where:
+            entry.about["where"] = step.where
+            out = Entry(step.name, "drops", {})
+            for shard, drops in enumerate(Filter(step.where).drops(state, range(state.num_shards))):
+                state.drop(out, shard, drops)
+        passing = self._shards(state, step, entry, inputs, fingerprint(step))
+        state.alive = alive
+        return passing
 
     def _key(self, state: State, inputs: Sequence[tuple[str, Ref]], shard: int) -> list[Any]:
         """What a step sees of a shard, in digests: its columns, and which rows and traces are in."""

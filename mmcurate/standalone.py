@@ -39,6 +39,10 @@ def apply(step: Step, dataset: Any, *, columns: Mapping[str, str] | None = None)
         raise SettingsError(f"apply takes a datasets.Dataset, not {type(dataset).__name__}")
     if not isinstance(step, Step):
         raise SettingsError(f"apply takes a step, not {type(step).__name__}")
+    if step.where:
+        raise SettingsError(
+            f"{step.name}: apply hands every row to a step, so it takes no where; filter the data set first"
+        )
     signatures = step.signatures()
     needs = list(dict.fromkeys((*(signatures.requires if signatures else ()), *step.requires)))
     optional = {"options", "images", "source", "metadata"} | ({"answer"} if signatures else set())

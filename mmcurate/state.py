@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class Entry:
         files: one for each shard, relative to the run folder.
         passing: how many failures that may pass are in each incomplete shard.
         about: what the step says of itself (`Step.describe`).
+        export: for drops of an export, its name; each export takes what the last step left, not what another export left.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Entry:
     files: list[str] = field(default_factory=list)
     passing: dict[int, int] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    export: str = ""
 
 
 class State:
@@ -76,6 +79,13 @@ class State:
         for shard in range(len(row_files)):
             problems = read_table(root / row_files[shard], ["problem"])["problem"]
             self.alive.append(np.flatnonzero(pc.is_null(problems).to_numpy()).astype(np.int32))
+
+    def branch(self) -> State:
+        """Returns a copy that drops on its own."""
+        other = copy.copy(self)
+        other.entries, other.alive = dict(self.entries), list(self.alive)
+        other._masks = {key: mask.copy() for key, mask in self._masks.items()}
+        return other
 
     @property
     def num_shards(self) -> int:
@@ -231,6 +241,24 @@ class State:
         fields = [paths if f.name == "path" else values.field(i) for i, f in enumerate(values.type)]
         structs = pa.StructArray.from_arrays(fields, fields=list(values.type))
         return relist(structs, lengths(images), images.is_null() if images.null_count else None)
+
+
+def replay(root: Path, entries: Sequence[Entry]) -> State:
+    """Returns what is still in after some steps.
+
+    Args:
+        root: the run folder.
+        entries: the steps, the first being the source's rows; what exports left out is passed over.
+    """
+    state = State(root, entries[0].files)
+    for entry in entries[1:]:
+        if entry.export:
+            continue
+        state.entries[entry.name] = entry
+        if entry.kind == "drops":
+            for shard in range(state.num_shards):
+                state.drop(entry, shard, read_table(state.path(entry.name, shard)))
+    return state
 
 
 def lengths(lists: pa.Array) -> np.ndarray:

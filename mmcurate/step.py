@@ -25,7 +25,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
 
 import pyarrow as pa
 import pydantic
@@ -116,6 +116,8 @@ class Step:
     Attributes:
         name: names the step's folder and columns; the class in snake case unless given.
         inputs: where a required column is to be read from, such as `{"responses": "first.responses"}`.
+        where: an SQL condition as for `Filter`, such as `"rows.responses is null"`: only rows for which it holds are handed
+            to the step, the others get nulls. For steps of shard scope.
         version: raise it when the same settings give other output.
         scope: "shard" for a step that sees some hundred rows at a time; "dataset" for one that must see all.
         requires: the columns it is handed, besides `id` and those of `signatures`.
@@ -127,6 +129,7 @@ class Step:
     _: dataclasses.KW_ONLY
     name: str = ""
     inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    where: Annotated[str, Runtime] = ""  # which rows a step saw is in its content key already
 
     version: ClassVar[int] = 1
     scope: ClassVar[Literal["shard", "dataset"]] = "shard"
@@ -139,6 +142,10 @@ class Step:
             object.__setattr__(self, "name", snake_case(type(self).__name__))
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", self.name):
             raise SettingsError(f"{type(self).__name__}: name = {self.name!r} must be a lower-case identifier")
+        if self.where and self.scope == "dataset":
+            raise SettingsError(
+                f"{type(self).__name__}: where is for steps of shard scope; put a Filter before this one"
+            )
         known = (*self.requires, *(() if (first := self.signatures()) is None else first.requires))
         unknown = [column for column in self.inputs if column not in known]
         if unknown:

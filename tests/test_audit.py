@@ -3,9 +3,10 @@
 import datasets
 import pytest
 
+import mmcurate as mm
 from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.sources import Files, Procedural
-from mmcurate.verify import Policy, audit
+from mmcurate.verify import GoldAudit, Policy, audit
 from tests.conftest import write_jsonl
 
 ROWS = [
@@ -58,3 +59,20 @@ def test_real_questions_pass(data, name):
 def test_golds_that_are_whole_solutions(data):
     found = audit(Files(data / "mm" / "mmk12_eureka" / "data.jsonl"))
     assert found.share <= 0.15, found
+
+
+def test_golds_that_are_not_accepted_are_marked_in_a_run(tmp_path):
+    rows = [
+        {"id": "fine", "question": "What is 6 times 7?", "answer": "42"},
+        {"id": "letter", "question": "Which?", "options": ["red", "blue"], "answer": "B"},
+        {"id": "none", "question": "Why?"},
+        {"id": "several", "question": "Solve for x.", "answer": "x = 2 or maybe x = 3, the answer is 7"},
+    ]
+    source = Files(write_jsonl(tmp_path / "q.jsonl", rows))
+    run = mm.Pipeline(source, GoldAudit(), mm.Filter("gold_problem is null", name="good_gold")).run(tmp_path / "run")
+    told = {row["id"]: row["gold_problem"] for row in run.dataset(after="gold_audit")}
+    bad = {failure.id: failure for failure in audit(rows).failures}
+    assert set(bad) == {i for i, problem in told.items() if problem}
+    for i, failure in bad.items():
+        assert told[i].startswith(f"{failure.grade.verdict} as {failure.wrapping}: ")
+    assert run.explain(next(iter(bad))).dropped_by == "good_gold"

@@ -3,6 +3,7 @@
 import io
 import random
 import warnings
+from pathlib import Path
 
 import datasets
 import PIL.Image
@@ -91,7 +92,7 @@ def recall(data, num_rows, num_procedural, side):
         with open(row["images"][0], "rb") as file:
             image = pictures.pixels(file.read())
         image.thumbnail((side, side))
-        rest = [open(p, "rb").read() for p in row["images"][1:]]  # noqa: SIM115
+        rest = [Path(p).read_bytes() for p in row["images"][1:]]
         for kind, data_ in changed(image, rng).items():
             train.append({**row, "id": f"{kind}|{row['id']}", "images": [data_, *rest]})
         with open(row["images"][0], "rb") as file:
@@ -118,14 +119,12 @@ def check(found):
     assert not short, short
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_planted_rows_are_found_by_kind(data):
     check(recall(data, 24, 100, 480))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_two_hundred_planted_among_five_thousand(data):
     found = recall(data, 200, 5000, 1600)
     print(found)

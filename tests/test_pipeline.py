@@ -310,3 +310,40 @@ def test_every_id_and_trace_can_be_explained(source, teacher, tmp_path):
     assert run.explain(one.id).reason == one.reason
     with pytest.raises(Exception, match="did you mean"):
         run.explain("q1x")
+
+
+def test_only_rows_for_which_a_condition_holds_are_asked(source, teacher, tmp_path):
+    answered = [
+        {**q, "id": f"own-{q['id']}", "responses": [f"<think>Add.</think><answer>{q['answer']}</answer>"]}
+        for q in questions(300)
+    ]
+    both = Mix([source, Files(write_jsonl(tmp_path / "answered.jsonl", answered), name="answered")])
+    asked = teacher.num_requests
+    steps = [
+        Distill(chat(teacher), num_responses=2, where="rows.responses is null"),
+        Verify(),
+        mm.Filter("verdict = 'correct'", of="responses"),
+    ]
+    run = mm.Pipeline(both, *steps).run(tmp_path / "run")
+    assert teacher.num_requests - asked == 2 * NUMBER
+    final = to_sft(run)
+    own = [row for row in final if row["source"] == "answered"]
+    assert len(own) == 300
+    assert {row["verdict"] for row in own} == {None}
+    assert all(row["completion"][0]["content"].startswith("<think>Add.") for row in own)
+    assert {row["verdict"] for row in final if row["source"] == "q"} == {"correct"}
+    counted = run.funnel()
+    for lines in (counted.rows, *counted.traces.values()):
+        assert all(line.num_in == line.num_out + sum(line.dropped.values()) for line in lines)
+    assert run.explain("own-q7").kept
+    assert run.entries[1].about["where"] == "rows.responses is null"
+    again = mm.Pipeline(both, *steps).run(tmp_path / "run")
+    assert again.content() == run.content()
+    assert teacher.num_requests - asked == 2 * NUMBER
+    with pytest.raises(mm.errors.ColumnError, match="nothing"):
+        mm.Pipeline(both, Distill(chat(teacher), where="nothing is null"))
+
+
+def test_a_condition_is_for_steps_that_see_shards():
+    with pytest.raises(mm.errors.SettingsError, match="where is for steps of shard scope"):
+        ExactDedup(where="id is not null")

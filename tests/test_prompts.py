@@ -52,6 +52,15 @@ def test_options_are_listed_once():
     assert user_text("Which?", ["A. 1 cm", "B. 2 cm"], 0)[0] == "Which?\nA. 1 cm\nB. 2 cm"
 
 
+def test_options_may_be_pictures():
+    assert user_text("Which is larger?", ["<image2>", "<image1>", "neither"], 2) == (
+        "Which is larger?\nA. <image>\nB. <image>\nC. neither",
+        [1, 0],
+    )
+    with pytest.raises(ValueError, match="2 <image> tags, but 1 picture"):
+        user_text("Which is larger?", ["<image>", "<image>"], 1)
+
+
 def test_strict_traces_stay_to_the_byte():
     text = "<think>\nBecause.\n</think>\n<answer>\\boxed{4}</answer>"
     assert is_strict(text)

@@ -1,15 +1,18 @@
 """Teachers and judges: chat models, the answer store under them, and two that need no model."""
 
-from mmcurate.chat.openai import OpenAIChat, Usage
+from mmcurate.chat.model import ChatModel, Usage
+from mmcurate.chat.openai import OpenAIChat
 from mmcurate.chat.recorded import RecordedTeacher
 from mmcurate.chat.request import Answer, ChatRequest, Failure
 from mmcurate.chat.server import Faults
 from mmcurate.chat.simulated import SimulatedTeacher
 from mmcurate.chat.store import AnswerStore
+from mmcurate.chat.vllm import VLLMChat
 
 __all__ = [
     "Answer",
     "AnswerStore",
+    "ChatModel",
     "ChatRequest",
     "Failure",
     "Faults",
@@ -17,4 +20,5 @@ __all__ = [
     "RecordedTeacher",
     "SimulatedTeacher",
     "Usage",
+    "VLLMChat",
 ]

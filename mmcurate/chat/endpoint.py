@@ -1,21 +1,19 @@
-"""An endpoint under load: retries, backoff, pausing while it is down, and what an error means.
-
-Runs on one event loop in a thread of its own, so it works in a script, in threads and in a notebook alike.
-"""
+"""An endpoint under load: retries, backoff, pausing while it is down, and what an error means."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from mmcurate.chat.limiter import Limiter
 from mmcurate.chat.request import Answer, Failure, parse
+from mmcurate.chat.sender import Done, Sender
 from mmcurate.chat.transport import Reply, Transport
-from mmcurate.errors import ChatError, EndpointDown, ModelNotFound, Stopped, Unauthorized, did_you_mean
+from mmcurate.errors import ChatError, EndpointDown, ModelNotFound, Unauthorized, did_you_mean
 
 MAX_OVERLOADS = 40
 """How many 429s one request takes (with waits of up to a minute between them) before it is given up for this run."""
@@ -23,7 +21,7 @@ _PROBE_S = 30.0
 _PERMANENT_500 = ("not supported", "unsupported", "image input")
 
 
-class Endpoint:
+class Endpoint(Sender):
     """Sends requests to one endpoint.
 
     Args:
@@ -46,24 +44,17 @@ class Endpoint:
         say: Callable[[str], None],
         scrub: Callable[[str], str],
     ) -> None:
+        super().__init__("mmcurate-chat", say)
         self.model, self.where, self.max_retries = model, where, max_retries
-        self.say, self._scrub = say, scrub
+        self._scrub = scrub
         self._answered = False
         self._limiter = Limiter(concurrency)
         self._probe: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._fatal: BaseException | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="mmcurate-chat", daemon=True)
-        self._thread.start()
         self._transport = self._run(self._make(make_transport))
 
     @staticmethod
     async def _make(make_transport: Callable[[], Transport]) -> Transport:
         return make_transport()
-
-    def _run(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def identity(self) -> dict[str, str]:
         """Returns what the server says of the model: its root, revision or digest.
@@ -107,34 +98,9 @@ class Endpoint:
                 break
         return reply
 
-    def submit(
-        self,
-        payload: Callable[[], dict[str, Any]],
-        key: bytes,
-        heavy: bool,
-        done: Callable[[Answer | Failure | BaseException, bytes], None],
-    ) -> None:
+    def submit(self, payload: Callable[[], dict[str, Any]], key: bytes, heavy: bool, done: Done) -> None:
         """Sends a request from any thread; `done` gets its answer and body on the event loop's thread."""
-        self._loop.call_soon_threadsafe(self._start, payload, key, heavy, done)
-
-    def _start(self, payload: Any, key: bytes, heavy: bool, done: Any) -> None:
-        if self._fatal:
-            done(self._fatal, b"")
-            return
-        task = self._loop.create_task(self._deliver(payload, key, heavy, done))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _deliver(self, payload: Any, key: bytes, heavy: bool, done: Any) -> None:
-        result: Answer | Failure | BaseException
-        try:
-            result, body = await self._complete(payload, key, heavy)
-        except asyncio.CancelledError:
-            result, body = self._fatal or Stopped("stopped before the answer came"), b""
-        except Exception as error:
-            self._fatal = self._fatal or error
-            result, body = error, b""
-        done(result, body)
+        self._post(functools.partial(self._complete, payload, key, heavy), done)
 
     async def _complete(self, make_payload: Any, key: bytes, heavy: bool) -> tuple[Answer | Failure, bytes]:
         tries = overloads = 0
@@ -212,7 +178,7 @@ class Endpoint:
         if self._probe is None:
             self._limiter.pause()
             self.say(f"{self.where} is down ({reason}); waiting for it, nothing is lost")
-            self._probe = self._loop.create_task(self._wait_until_up())
+            self._probe = self._spawn(self._wait_until_up())
         await asyncio.shield(self._probe)
         return False
 
@@ -237,24 +203,8 @@ class Endpoint:
             return {"endpoint": "down, waiting"}
         return {"in flight limit": str(int(self._limiter.limit))} if self._limiter.limit < self._limiter.most else {}
 
-    def close(self) -> None:
-        """Cancels what is in flight and closes the connections, within a second."""
-        if not self._thread.is_alive():
-            return
-
-        async def end() -> None:
-            self._fatal = self._fatal or Stopped("the client was closed")
-            tasks = [*self._tasks, *([self._probe] if self._probe else [])]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._transport.close()
-            await asyncio.sleep(0)
-
-        self._run(end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+    async def _release(self) -> None:
+        await self._transport.close()
 
 
 def _message(body: bytes) -> str:

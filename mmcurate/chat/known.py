@@ -52,7 +52,7 @@ class KnownQuestions:
             except (OSError, ValueError):
                 continue
             shown = tuple(pictures.digest(pictures.for_model(structs[i]["bytes"])[0]) for i in order)
-            self._known.setdefault((text, shown), row)
+            self._known.setdefault((text, shown), {k: v for k, v in row.items() if k != "images"})
 
     def __len__(self) -> int:
         return len(self._known)

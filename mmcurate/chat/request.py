@@ -41,20 +41,36 @@ class ChatRequest:
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
+    def parts(self) -> list[str | Mapping[str, Any]]:
+        """Returns the user's texts and picture structs in their order.
+
+        Raises:
+            ChatError: the tags and the pictures don't match.
+        """
+        if not self.images:
+            return [self.text]
+        pieces = self.text.split("<image>")
+        if len(pieces) - 1 != len(self.images):
+            raise ChatError(f"{len(pieces) - 1} <image> tags, but {len(self.images)} pictures")
+        out: list[str | Mapping[str, Any]] = [pieces[0]]
+        for picture, piece in zip(self.images, pieces[1:], strict=True):
+            out += [picture, piece]
+        return [part for part in out if part]
+
     def messages(self) -> list[dict[str, Any]]:
         """Returns the OpenAI-style messages, pictures as data URLs. Reads the pictures."""
         content: str | list[dict[str, Any]] = self.text
         if self.images:
-            content = []
-            pieces = self.text.split("<image>")
-            if len(pieces) - 1 != len(self.images):
-                raise ChatError(f"{len(pieces) - 1} <image> tags, but {len(self.images)} pictures")
-            for i, piece in enumerate(pieces):
-                if i:
-                    url = pictures.data_url(pictures.read(dict(self.images[i - 1])))
-                    content.append({"type": "image_url", "image_url": {"url": url}})
-                if piece:
-                    content.append({"type": "text", "text": piece})
+            content = [
+                {"type": "text", "text": part}
+                if isinstance(part, str)
+                else {"type": "image_url", "image_url": {"url": pictures.data_url(pictures.read(dict(part)))}}
+                for part in self.parts()
+            ]
+        return self.with_system(content)
+
+    def with_system(self, content: Any) -> list[dict[str, Any]]:
+        """Returns the messages around what the user says."""
         system = [{"role": "system", "content": self.system}] if self.system else []
         return [*system, {"role": "user", "content": content}]
 

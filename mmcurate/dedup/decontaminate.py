@@ -118,8 +118,13 @@ class Decontaminate(Step):
                 if before is None or hit.similarity > before[0].similarity:
                     best[hit.row] = (hit, reference)
         told = {row: _told(hit, reference) for row, (hit, reference) in best.items()}
-        columns = [[told[i][k] if i in told else None for i in range(len(mine))] for k in range(len(self.provides))]
-        return pa.table(columns, schema=self.provides)
+        rows = np.array(sorted(told), np.int64)
+        place = np.full(len(mine), -1)
+        place[rows] = np.arange(len(rows))
+        found = pa.table(
+            [pa.array([told[r][k] for r in rows.tolist()], f.type) for k, f in enumerate(self.provides)], self.provides
+        )
+        return found.take(pa.array(place, mask=place < 0))
 
 
 def _told(hit: Hit, reference: Reference) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -27,17 +26,9 @@ def small_grey(data: bytes) -> Any:
     image = pictures.opened(data)
     if image.format == "JPEG" and image.mode in ("RGB", "L") and "exif" not in image.info:
         image.draft("L", (_DRAFT, _DRAFT))
-        try:
-            image.load()
-        except OSError as error:
-            raise pictures.BadPicture(f"cut off or damaged JPEG ({error})") from None
+        pictures.loaded(image)
         return image if image.mode == "L" else image.convert("L")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            image.load()
-        except Exception as error:
-            raise pictures.BadPicture(f"cut off or damaged {image.format or 'picture'} ({error})") from None
+    pictures.loaded(image)
     factor = max(1, min(image.width, image.height) // _DRAFT)
     if factor > 1 and image.mode in ("RGB", "RGBA", "L"):
         image = image.reduce(factor)  # before anything is done to every pixel

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmcurate.errors import SettingsError, did_you_mean
+from mmcurate.errors import SettingsError, closest
 
 
 def ranks(sources: Sequence[str | None], priority: Sequence[str]) -> np.ndarray:
@@ -19,9 +19,8 @@ def ranks(sources: Sequence[str | None], priority: Sequence[str]) -> np.ndarray:
     """
     known = {s for s in sources if s}
     for name in priority:
-        hint = did_you_mean(name, known)
-        if name not in known and "did you mean" in hint:
-            raise SettingsError(f"priority names {name!r}, and no row is of that source{hint}")
+        if name not in known and (near := closest(name, known)):
+            raise SettingsError(f"priority names {name!r}, and no row is of that source; did you mean {near!r}?")
     places = {name: i for i, name in enumerate(priority)}
     level = np.array([places.get(s or "", len(places)) for s in sources], np.int64)
     out = np.empty(len(level), np.int64)

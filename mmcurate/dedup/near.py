@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -90,15 +90,20 @@ class Signatures:
 
     Args:
         table: those columns, and `images`.
+
+    Attributes:
+        problems: why a row's picture couldn't be looked at, of those that were.
     """
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self.num_images = pc.fill_null(pc.list_value_length(table["images"]), 0).to_numpy().astype(np.int64)
-        self.bands = _rectangle(table["bands"])
+        self._tokens, self._thumbs = Chunks(table["tokens"]), Chunks(table["thumbs"])
+        self.bands = rectangle(table["bands"])
         self.symbols = table["symbols"].to_numpy()
         self.num_words = pc.list_value_length(table["tokens"]).to_numpy()
         self.usable = pc.is_valid(table["thumbs"]).to_numpy()
+        self.problems: dict[int, str] = {}
         self.look = lru_cache(_LOOKS)(self._look)
         self.turned = lru_cache(_LOOKS // 8)(self._turned)
 
@@ -115,7 +120,7 @@ class Signatures:
 
     def sketches(self, rows: np.ndarray) -> text.Sketches:
         """Returns the text sketches of some rows."""
-        lists = self.table["tokens"].take(pa.array(rows)).combine_chunks()
+        lists = self._tokens.take(rows)
         offsets = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))])
         return text.Sketches(
             lists.flatten().to_numpy(),
@@ -129,9 +134,16 @@ class Signatures:
         chunks = self.table["tokens"].chunks
         return np.concatenate([np.zeros(0, np.int64), *(tokens.marked_digests(c, mask) for c in chunks)])
 
+    def picture_problems(self) -> pa.Array:
+        """Returns why a row's pictures can't be compared, or null."""
+        known = self.table["picture_problem"].to_pylist()
+        for row, problem in self.problems.items():
+            known[row] = known[row] or problem
+        return pa.array(known, pa.large_string())
+
     def thumbs(self, rows: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of rows with equally many pictures, (N, P, 2, 32, 32) uint8."""
-        lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()
+        lists = self._thumbs.take(rows)
         values = lists.flatten()
         data = np.frombuffer(values.buffers()[1], np.uint8)[values.offset * 2 * SIDE * SIDE :]
         each = len(values) // max(1, len(rows))
@@ -139,7 +151,7 @@ class Signatures:
 
     def thumbs_of(self, rows: np.ndarray, picture: np.ndarray) -> np.ndarray:
         """Returns the thumbnails of one picture of each of some rows, (N, 2, 32, 32) uint8."""
-        lists = self.table["thumbs"].take(pa.array(rows)).combine_chunks()
+        lists = self._thumbs.take(rows)
         counts = lists.value_lengths().to_numpy(zero_copy_only=False)
         values = lists.flatten().take(pa.array(np.cumsum(counts) - counts + picture))
         data = np.frombuffer(values.buffers()[1], np.uint8) if len(values) else np.zeros(0, np.uint8)
@@ -148,7 +160,8 @@ class Signatures:
     def _look(self, row: int, picture: int) -> confirm.Look | None:
         try:
             return confirm.look(pictures.read(self.table["images"][row].as_py()[picture]))
-        except (OSError, ValueError):
+        except pictures.BadPicture as error:  # its thumbnail could be made, its pixels can't
+            self.problems[row] = f"picture {picture + 1}: {error}"
             return None
 
     def _turned(self, row: int, picture: int) -> list[confirm.Look]:
@@ -160,10 +173,38 @@ class Signatures:
         return [p["sha256"] for p in self.table["images"][row].as_py() or ()]
 
 
-def _rectangle(column: pa.ChunkedArray) -> np.ndarray:
+class Chunks:
+    """A chunked column of which a few rows can be taken; Arrow's own `take` copies all of a chunked list each time.
+
+    Args:
+        column: the column.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._type = column.type
+        self._chunks = [c for c in column.chunks if len(c)]
+        self._begins = np.cumsum([0, *(len(c) for c in self._chunks)])
+
+    def take(self, rows: np.ndarray) -> pa.Array:
+        """Returns some rows, in that order."""
+        chunk = np.searchsorted(self._begins, rows, side="right") - 1
+        order = np.argsort(chunk, kind="stable")
+        used, begins = np.unique(chunk[order], return_index=True)
+        parts = [
+            self._chunks[c].take(pa.array(rows[places] - self._begins[c]))
+            for c, places in zip(used.tolist(), np.split(order, begins[1:]), strict=len(used) > 0)
+        ]
+        if len(parts) < 2:
+            return parts[0] if parts else pa.array([], self._type)
+        back = np.empty(len(order), np.int64)
+        back[order] = np.arange(len(order))
+        return pa.concat_arrays(parts).take(pa.array(back))
+
+
+def rectangle(column: pa.ChunkedArray) -> np.ndarray:
     """Returns lists of equal length as (N, length)."""
     parts = [c.flatten().to_numpy().reshape(len(c), -1) for c in column.chunks if len(c)]
-    return np.concatenate(parts) if parts else np.zeros((0, 1), np.uint32)
+    return np.concatenate(parts) if parts else np.zeros((0, 1), column.type.value_type.to_pandas_dtype())
 
 
 def same_picture(a: Signatures, i: int, k: int, b: Signatures, j: int, m: int) -> bool:
@@ -280,7 +321,7 @@ class NearDedup(Step):
             {
                 "duplicate_of": ids.take(pa.array(first, mask=~duplicate)),
                 "similarity": pa.array(near.astype(np.float32), mask=~duplicate),
-                "picture_problem": table["picture_problem"].combine_chunks(),
+                "picture_problem": mine.picture_problems(),
             },
             schema=self.provides,
         )
@@ -355,10 +396,6 @@ class NearDedup(Step):
                 found.append(lookalikes.find(turn) + np.array([start, 0]))
         pairs = np.concatenate(found)
         return pairs[pairs[:, 0] != pairs[:, 1]]
-
-    def describe(self) -> Mapping[str, Any]:
-        """See `Step.describe`."""
-        return {"max_excess": confirm.MAX_EXCESS, "max_colour": confirm.MAX_COLOUR}
 
 
 def _groups(items: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:

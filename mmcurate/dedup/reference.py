@@ -13,9 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from mmcurate.answers import clean
 from mmcurate.canonical import as_table, canonical
 from mmcurate.dedup.near import NearSignatures, Signatures
+from mmcurate.schema import ROW
 from mmcurate.sources.hub import as_source
+from mmcurate.sources.source import MATCH_TEXT
 
 _ROWS_AT_ONCE = 256
 
@@ -23,7 +26,8 @@ _ROWS_AT_ONCE = 256
 class Reference:
     """The questions of a source, a finished run or a `datasets.Dataset`, as signatures.
 
-    It is read when it is first needed, once; its pictures are kept in a temporary folder until `close`.
+    It is read when it is first needed, once; its pictures are kept in a temporary folder until `close`. A row with a `match_text`
+    is compared by that instead of its question; an empty one leaves the comparison to the pictures.
 
     Args:
         thing: what to read.
@@ -48,15 +52,18 @@ class Reference:
     @cached_property
     def _digest(self) -> str:
         hasher = hashlib.sha256()
-        for row, _ in self._rows():
-            told = [row["id"], row["question"], row["options"], [p["sha256"] for p in row["images"]]]
+        for row, text, _ in self._rows():
+            told = [row["id"], row["question"], text, row["options"], [p["sha256"] for p in row["images"]]]
             hasher.update(json.dumps(told).encode())
         return hasher.hexdigest()
 
-    def _rows(self) -> Iterator[tuple[dict[str, Any], list[tuple[str, bytes]]]]:
+    def _rows(self) -> Iterator[tuple[dict[str, Any], str, list[tuple[str, bytes]]]]:
+        """Yields each row, the text that it is compared by, and its pictures."""
         seen: dict[str, int] = {}
         for number, raw in enumerate(self.source):
-            yield canonical(raw, number, seen)
+            row, files = canonical(raw, number, seen)
+            text = clean(raw.get(MATCH_TEXT))
+            yield row, row["question"] if text is None else text, files
 
     @cached_property
     def table(self) -> pa.Table:
@@ -68,18 +75,19 @@ class Reference:
         root, step, parts = Path(self._folder.name), NearSignatures(), []
         rows = self._rows()
         while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-            for row, files in batch:
+            for row, _, files in batch:
                 for picture, (path, data) in zip(row["images"], files, strict=True):
                     place = root / Path(path).name
                     if not place.exists():
                         place.write_bytes(data)
                     picture.update(path=str(place), bytes=None)
-            table = as_table([row for row, _ in batch])
-            made = step(table.select(["id", *step.requires]))
+            table = as_table([row for row, _, _ in batch])
+            compared = as_table([{**row, "question": text} for row, text, _ in batch])
+            made = step(compared.select(["id", *step.requires]))
             for name in ("id", "source", "question", "images"):
                 made = made.append_column(table.schema.field(name), table[name])
             parts.append(made)
-        return pa.concat_tables(parts) if parts else _EMPTY
+        return pa.concat_tables(parts) if parts else _nothing()
 
     @cached_property
     def signatures(self) -> Signatures:
@@ -95,7 +103,6 @@ class Reference:
             self._folder = None
 
 
-_EMPTY = pa.table(
-    {f.name: pa.array([], f.type) for f in NearSignatures.provides}
-    | {f.name: pa.array([], f.type) for f in as_table([]).schema if f.name in ("id", "source", "question", "images")}
-)
+def _nothing() -> pa.Table:
+    kept = [f for f in ROW if f.name in ("id", "source", "question", "images")]
+    return pa.schema([*NearSignatures.provides, *kept]).empty_table()

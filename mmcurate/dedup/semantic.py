@@ -11,7 +11,7 @@ import pyarrow as pa
 import pydantic
 
 from mmcurate.dedup.keep_first import keep_first, ranks
-from mmcurate.dedup.near import NearSignatures, Signatures, number, same_pictures
+from mmcurate.dedup.near import NearSignatures, Signatures, number, rectangle, same_pictures
 from mmcurate.embed import EncoderSetting, StaticText, unit_vectors
 from mmcurate.errors import SettingsError
 from mmcurate.prompts import clean_question
@@ -84,7 +84,7 @@ class SemanticDedup(Step):
     def __call__(self, table: pa.Table) -> pa.Table:
         order = np.argsort(ranks(table["source"].to_pylist(), self.priority))
         mine = Signatures(table)
-        vectors = _matrix(table["vector"])[order]
+        vectors = rectangle(table["vector"])[order]
         gold = mine.codes("gold_key")
         parts = [gold, np.where(gold < 0, mine.codes("options_key"), -1)]
         if self.same_numbers:
@@ -163,8 +163,3 @@ def _indexed(vectors: np.ndarray, min_similarity: float) -> np.ndarray:
     rows, columns = np.nonzero(1 - distances >= min_similarity - 0.01)  # half floats; the pairs are compared again
     pairs = np.stack([rows, keys[rows, columns]], axis=1)
     return np.asarray(pairs[(pairs[:, 0] != pairs[:, 1]) & (pairs[:, 1] < len(vectors))])
-
-
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    parts = [c.flatten().to_numpy().reshape(len(c), -1) for c in column.chunks if len(c)]
-    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)

@@ -1,5 +1,11 @@
-"""Final data sets of a run."""
+"""Final data sets of a run, and exports of them for trainers."""
 
-from mmcurate.export.sft import load, to_sft
+from mmcurate.export.arrow import load
+from mmcurate.export.llama_factory import to_llama_factory
+from mmcurate.export.lmms_engine import to_lmms_engine
+from mmcurate.export.ms_swift import to_ms_swift
+from mmcurate.export.rl import to_rl
+from mmcurate.export.sft import to_sft
+from mmcurate.export.verl import to_verl
 
-__all__ = ["load", "to_sft"]
+__all__ = ["load", "to_llama_factory", "to_lmms_engine", "to_ms_swift", "to_rl", "to_sft", "to_verl"]

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from mmcurate import pictures, prompts
-from mmcurate.columns import ROW_NUMBER, durable_write, write_json, write_table
-from mmcurate.errors import RunError, RunFolderError
+from mmcurate import prompts
+from mmcurate.errors import RunError
+from mmcurate.export.arrow import to_dataset
+from mmcurate.export.dataset import CHAT, PICTURES, Check, as_run, chat, drops, question
 from mmcurate.run import Run
-from mmcurate.state import DROPS, ROWS, Entry, Ref, State
-from mmcurate.step import digest
+from mmcurate.state import ROWS, Ref, State
 from mmcurate.verify.extract import extract
 
-_CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
-_PICTURES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("prompt", _CHAT),
-        ("completion", _CHAT),
-        ("images", _PICTURES),
+        ("prompt", CHAT),
+        ("completion", CHAT),
+        ("images", PICTURES),
         ("question_id", pa.string()),
         ("source", pa.string()),
         ("licence", pa.string()),
@@ -45,7 +40,6 @@ SCHEMA = pa.schema(
 """A row of the final set. `prompt` and `completion` are chat messages with `<image>` tags; `reformatted` says that the
 trace wasn't in the `<think>`/`<answer>` format and was put into it."""
 _VERSION = 1
-_ABOUT = "mmcurate.json"
 
 
 def to_sft(run: Run | str | Path, out: str | Path | None = None) -> Any:
@@ -61,118 +55,16 @@ def to_sft(run: Run | str | Path, out: str | Path | None = None) -> Any:
     Args:
         run: a run, finished or not, or its folder.
         out: the folder; `final` in the run folder unless given.
-    """
-    run = run if isinstance(run, Run) else Run(run)
-    out = Path(out).expanduser().resolve() if out else run.path / "final"
-    state = run.state()
-    lists = state.lists()
-    key = digest([_VERSION, str(out), str(run.path), run.content()])
-    if _about(out).get("key") != key or not run.exports:
-        _write(run, state, lists, out, key)
-    return load(out)
-
-
-def load(path: str | Path) -> Any:
-    """Opens a final set, wherever its folder was moved or copied to.
 
     Raises:
-        RunFolderError: the folder holds none.
+        RunFolderError: `out` holds something else.
     """
-    import datasets
-
-    path = Path(path).expanduser().resolve()
-    about = _about(path)
-    if not about:
-        raise RunFolderError(
-            f"{path} holds no final set (it has no {_ABOUT}); make it with mmcurate.export.to_sft(run)"
-        )
-    dataset = datasets.load_from_disk(str(path))
-    if about["path"] == str(path):
-        return dataset
-    old, new = len(about["path"]), str(path)
-    parts = []
-    for batch in dataset.data.table.to_batches():
-        i = batch.schema.get_field_index("images")
-        lists = batch.column(i)
-        values = lists.values
-        moved = pa.array([None if p is None else new + p[old:] for p in values.field("path").to_pylist()], pa.string())
-        structs = pa.StructArray.from_arrays([values.field("bytes"), moved], fields=list(_PICTURES.value_type))
-        parts.append(batch.set_column(i, batch.schema.field(i), pa.ListArray.from_arrays(lists.offsets, structs)))
-    return datasets.Dataset(pa.Table.from_batches(parts, dataset.data.schema), info=dataset.info)
+    run = as_run(run)
+    return to_dataset(run, Path(out) if out else run.path / "final", "to_sft", read_sft, SCHEMA, _VERSION)
 
 
-def _about(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads((path / _ABOUT).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _write(run: Run, state: State, lists: Sequence[Ref], out: Path, key: str) -> None:
-    import datasets
-
-    temporary = out.with_name(f".{out.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    shown = _Pictures(temporary, out)
-    features = datasets.Features.from_arrow_schema(SCHEMA)
-    features["images"] = datasets.List(datasets.Image())
-    schema = SCHEMA.with_metadata(features.arrow_schema.metadata)
-    drops: dict[str, list[pa.Table]] = {str(r): [] for r in lists} | {"": []}
-    count = max(1, state.num_shards)
-    for shard in range(state.num_shards):
-        rows, dropped = _shard(run, state, lists, shard, shown)
-        for name, table in dropped.items():
-            drops[name].append(table)
-        table = pa.Table.from_pylist(rows, SCHEMA).replace_schema_metadata(schema.metadata)
-
-        def write(file: Any, table: pa.Table = table) -> None:
-            with pa.ipc.new_stream(file, schema) as writer:
-                writer.write_table(table, max_chunksize=1000)
-
-        durable_write(temporary / f"data-{shard:05d}-of-{count:05d}.arrow", write)
-    names = [p.name for p in sorted(temporary.glob("data-*.arrow"))]
-    if not names:
-        raise RunFolderError(f"{run.path} has no rows: there is nothing to export")
-    write_json(
-        temporary / "state.json",
-        {
-            "_data_files": [{"filename": n} for n in names],
-            "_fingerprint": key[:16],
-            "_format_columns": None,
-            "_format_kwargs": {},
-            "_format_type": None,
-            "_output_all_columns": False,
-            "_split": None,
-        },
-    )
-    datasets.DatasetInfo(features=features).write_to_directory(str(temporary))
-    write_json(temporary / _ABOUT, {"key": key, "path": str(out), "run": str(run.path)})
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        os.replace(out, old)
-    os.replace(temporary, out)
-    shutil.rmtree(old, ignore_errors=True)
-    _record(run, lists, drops, key)
-
-
-def _record(run: Run, lists: Sequence[Ref], drops: dict[str, list[pa.Table]], key: str) -> None:
-    """Writes what wasn't exported as the drops of two more steps."""
-    entries = []
-    for number, of in enumerate([*(str(r) for r in lists), ""]):
-        name = "to_sft" if not of else f"to_sft_{of.partition('.')[0]}"
-        files = [f"to_sft/{s:05d}-{number}-{key[:12]}.arrow" for s in range(len(drops[of]))]
-        for file, table in zip(files, drops[of], strict=True):
-            write_table(run.path / file, table)
-        entries.append(Entry(name, "drops", {}, of=of, files=files))
-    run.record_exports(entries)
-
-
-def _shard(
-    run: Run, state: State, lists: Sequence[Ref], shard: int, shown: _Pictures
-) -> tuple[list[dict[str, Any]], dict[str, pa.Table]]:
-    """Returns one shard's rows of the final set, and what isn't in it."""
+def read_sft(run: Run, state: State, shard: int, check: Check) -> tuple[list[dict[str, Any]], dict[str, pa.Table]]:
+    """Returns one shard's rows of the SFT set, and what isn't in it; see `dataset.Read`."""
     alive = state.alive[shard]
     refs = [(n, Ref(ROWS, n)) for n in ("id", "source", "licence", "question", "options", "answer", "images")]
     rows = state.table(refs, shard).to_pylist()
@@ -182,11 +74,11 @@ def _shard(
     told: list[set[str]] = [set() for _ in rows]
     system: dict[str | None, str] = {None: prompts.SYSTEM_PROMPT}
     system.update(run.prompts())
-    for ref in lists:
+    for ref in state.lists():
         traces = _traces(state, ref, shard)
         bad: list[tuple[int, int, str]] = []
         for i, (row, mine) in enumerate(zip(rows, traces, strict=True)):
-            prompt = None
+            text, images = question(row) if mine else ("", [])
             for index, response, grade, pass_rate in mine:
                 if response["trace_id"] in told[i]:
                     bad.append((int(alive[i]), index, "the same trace again"))
@@ -203,38 +95,34 @@ def _shard(
                     raise RunError(
                         f"{run.path}: no step knows the system prompt {response['prompt_id']!r} of {row['id']!r}"
                     )
-                if prompt is None:
-                    text, order = prompts.user_text(row["question"], row["options"], len(row["images"]))
-                    pictures_ = [shown.show(row["images"][j]) for j in order]
-                    prompt = text
                 said, changed = prompts.completion(response["text"] or "", response["reasoning"], answer)
+                made = {
+                    "id": response["trace_id"] or f"{row['id']}#{index}",
+                    "prompt": chat(system[response["prompt_id"]], text),
+                    "completion": [{"role": "assistant", "content": said}],
+                    "images": images,
+                    "question_id": row["id"],
+                    "source": row["source"],
+                    "licence": row["licence"],
+                    "answer": row["answer"],
+                    "teacher": response["teacher"],
+                    "prompt_id": response["prompt_id"],
+                    "sample_index": response["sample_index"],
+                    "num_tokens": response["num_tokens"],
+                    "verdict": grade and grade["verdict"],
+                    "method": grade and grade["method"],
+                    "pass_rate": pass_rate,
+                    "reformatted": changed,
+                }
+                problem = check(made)
+                if problem:
+                    bad.append((int(alive[i]), index, problem))
+                    continue
                 kept_rows[i] = True
-                out[i].append(
-                    {
-                        "id": response["trace_id"] or f"{row['id']}#{index}",
-                        "prompt": [
-                            {"role": "system", "content": system[response["prompt_id"]]},
-                            {"role": "user", "content": prompt},
-                        ],
-                        "completion": [{"role": "assistant", "content": said}],
-                        "images": pictures_,
-                        "question_id": row["id"],
-                        "source": row["source"],
-                        "licence": row["licence"],
-                        "answer": row["answer"],
-                        "teacher": response["teacher"],
-                        "prompt_id": response["prompt_id"],
-                        "sample_index": response["sample_index"],
-                        "num_tokens": response["num_tokens"],
-                        "verdict": grade and grade["verdict"],
-                        "method": grade and grade["method"],
-                        "pass_rate": pass_rate,
-                        "reformatted": changed,
-                    }
-                )
-        dropped[str(ref)] = _drops([b[0] for b in bad], [b[1] for b in bad], [b[2] for b in bad])
+                out[i].append(made)
+        dropped[str(ref)] = drops([b[0] for b in bad], [b[1] for b in bad], [b[2] for b in bad])
     gone = [int(r) for r in alive[~kept_rows]]
-    dropped[""] = _drops(gone, [None] * len(gone), ["no trace of it is kept"] * len(gone))
+    dropped[""] = drops(gone, [None] * len(gone), ["no trace of it is kept"] * len(gone))
     return [row for part in out for row in part], dropped
 
 
@@ -265,43 +153,3 @@ def _traces(
             position += 1
         out.append(kept)
     return out
-
-
-def _drops(rows: list[int], index: list[Any], reasons: list[str]) -> pa.Table:
-    return pa.table(
-        {
-            ROW_NUMBER: pa.array(rows, pa.int32()),
-            "index": pa.array(index, pa.int32()),
-            "reason": pa.array(reasons, pa.string()),
-        },
-        schema=DROPS,
-    )
-
-
-class _Pictures:
-    """Puts each picture into the final set once: a link to the run's file, or the pixels that the teacher saw."""
-
-    def __init__(self, temporary: Path, out: Path) -> None:
-        self._temporary, self._out = temporary, out
-        self._done: dict[str, str] = {}
-
-    def show(self, picture: dict[str, Any]) -> dict[str, Any]:
-        name = self._done.get(picture["sha256"])
-        if name is None:
-            name = self._done[picture["sha256"]] = self._put(Path(picture["path"]))
-        return {"bytes": None, "path": str(self._out / name)}
-
-    def _put(self, path: Path) -> str:
-        data = path.read_bytes()
-        seen, _ = pictures.for_model(data)
-        name = f"images/{path.parent.name}/{path.name if seen is data else path.stem + '.png'}"
-        place = self._temporary / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if seen is not data:
-            durable_write(place, lambda file: file.write(seen))
-            return name
-        try:
-            os.link(path, place)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(path, place)
-        return name

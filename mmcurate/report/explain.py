@@ -21,7 +21,7 @@ class Explanation:
 
     Attributes:
         id: the question's or the trace's.
-        kept: whether it is in the final set.
+        kept: whether it is in a final set: of several exports, any.
         dropped_by, reason: the step that dropped it and why; both empty where it was kept.
         facts: what the steps said of it, by step and column, in full (printing cuts long texts).
         traces: for a question, the stories of its traces; also of the answers that never came.
@@ -129,15 +129,16 @@ def story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanation
         own = lists[f"{ROWS}.responses"] = [_trace(r) for r in source["responses"]]
         for trace, grade in zip(own, source["verdicts"] or (), strict=False):
             trace.facts.update({f"{ROWS}.{k}": v for k, v in (grade or {}).items() if v is not None})
+    left_out: list[tuple[Explanation, Entry, str]] = []
     for entry in entries[1:]:
         if entry.kind == "drops":
             drops = read_table(root / entry.files[shard])
-            mine = drops.filter(pc.equal(drops[ROW_NUMBER], row)).to_pylist()
-            for drop in mine:
-                if drop["index"] is None:
-                    told.drop(entry.name, drop["reason"])
+            for drop in drops.filter(pc.equal(drops[ROW_NUMBER], row)).to_pylist():
+                who = told if drop["index"] is None else lists[entry.of][drop["index"]]
+                if entry.export:
+                    left_out.append((who, entry, drop["reason"]))
                 else:
-                    lists[entry.of][drop["index"]].drop(entry.name, drop["reason"])
+                    who.drop(entry.name, drop["reason"])
             continue
         made = None if entry.hidden else _row(root, entry, shard, row)
         for column, along in entry.columns.items() if made else ():
@@ -157,6 +158,13 @@ def story(root: Path, entries: list[Entry], shard: int, row: int) -> Explanation
                         trace.facts[f"{entry.name}.{column}"] = item
             else:
                 told.facts[f"{entry.name}.{column}"] = value
+    for who, entry, reason in left_out:
+        # Only what no export took is out: a question without a kept trace may still be in the RL set.
+        exports = {e.export for e in entries if e.export and e.of == entry.of}
+        if exports == {e.export for other, e, _ in left_out if other is who}:
+            who.drop(entry.name, reason)
+        else:
+            who.facts[entry.name] = f"left out: {reason}"
     for traces in lists.values():
         told.traces += traces
         if not told.kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -28,8 +29,9 @@ class Funnel:
     """All lines.
 
     Attributes:
-        rows: a line for the source and for each step that drops rows.
-        traces: for each list of responses, a line for asking and for each step that drops traces.
+        rows: a line for the source and for each step that drops rows, then one for each export. Every export takes
+            what the last step left.
+        traces: for each list of responses, a line for asking, for each step that drops traces, and for each export of them.
     """
 
     rows: list[Line]
@@ -64,7 +66,7 @@ def funnel(root: Any, entries: list[Entry]) -> Funnel:
 
     Args:
         root: the run folder.
-        entries: its steps in order; the first is the source's rows.
+        entries: its steps in order, the first being the source's rows, then what exports left out.
     """
     state = State(root, entries[0].files)
     problems = Counter(
@@ -85,7 +87,10 @@ def funnel(root: Any, entries: list[Entry]) -> Funnel:
         )
         gone = {"their question can't be used": brought - count} if brought > count else {}
         traces[str(own)] = [Line("source", brought, count, gone)]
-    for entry in entries[1:]:
+    steps = state
+    for before, entry in itertools.pairwise(entries):
+        if entry.export and entry.export != before.export:
+            state = steps.branch()
         if entry.kind == "columns":
             state.entries[entry.name] = entry
             if "responses" in entry.columns:
@@ -95,12 +100,14 @@ def funnel(root: Any, entries: list[Entry]) -> Funnel:
             traces[entry.of].append(_drop(state, entry))
         else:
             state.entries[entry.name] = entry
-            before = {name: _counts(state, name) for name in traces}
+            counts = {} if entry.export else {name: _counts(state, name) for name in traces}
             rows.append(_drop(state, entry))
-            for name, lines in traces.items():
-                num_in, num_out = before[name], _counts(state, name)
+            for name, num_in in counts.items():
+                num_out = _counts(state, name)
                 if num_in != num_out:
-                    lines.append(Line(entry.name, num_in, num_out, {"their question was dropped": num_in - num_out}))
+                    traces[name].append(
+                        Line(entry.name, num_in, num_out, {"their question was dropped": num_in - num_out})
+                    )
     return Funnel(rows, traces)
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from mmcurate.columns import durable_write, read_table
 from mmcurate.gallery import STYLE, Gallery, article
 from mmcurate.report.funnel import Funnel, Line
+from mmcurate.report.origins import Origin, read_origins
 from mmcurate.report.pairs import Pairs, read_pairs
 from mmcurate.report.verdicts import Verdicts, read_verdicts
 from mmcurate.state import Entry
@@ -96,6 +97,7 @@ def write_report(
         parts.append(
             f'<p class="warn">{passing:,} requests failed for reasons that may pass. The same command tries them again.</p>'
         )
+    parts.append(_origins(read_origins(root, manifest["source"].get("parts", []), entries)))
     parts += ["<h2>Questions</h2>", _lines(counted.rows)]
     for name, lines in counted.traces.items():
         parts += [f"<h2>Traces: {html.escape(name)}</h2>", _lines(lines)]
@@ -125,6 +127,43 @@ def write_report(
     )
     durable_write(root / "report.html", lambda file: file.write(page.encode("utf-8", "replace")))
     return Report(root / "report.html", body)
+
+
+def _origins(origins: list[Origin]) -> str:
+    """Shows each source's rows as published, as read and as kept, and what is known of it."""
+    head = [
+        "source",
+        "licence",
+        "published",
+        "read",
+        "usable",
+        "questions kept",
+        "traces kept",
+        "kept in the publication",
+    ]
+    head += ["golds not accepted"]
+    rows, notes = [], []
+    for one in origins:
+        about = one.about
+        bad = (
+            f"{one.num_bad_golds:,} of {one.num_golds:,} ({one.num_bad_golds / one.num_golds:.2%})"
+            if one.num_golds
+            else ""
+        )
+        usable = one.num_read - sum(one.problems.values())
+        known = [about.get("licence") or "", about.get("rows") or ""]
+        rows.append(
+            [one.name, *known, one.num_read, usable, one.num_kept, one.num_traces, about.get("kept") or "", bad]
+        )
+        place = " at ".join(str(about[k])[:40] for k in ("id", "revision") if about.get(k)) or about.get("path") or ""
+        told = [place] if place else []
+        told += [f"at most {about['cap']:,} rows, chosen at random by the seed"] if about.get("cap") else []
+        told += [f"{n:,} rows can't be used: {reason}" for reason, n in one.problems.most_common(8)]
+        told += list(about.get("notes") or ())
+        if told:
+            items = "".join(f"<li>{html.escape(note)}</li>" for note in told)
+            notes.append(f"<details><summary>{html.escape(one.name)}</summary><ul>{items}</ul></details>")
+    return "<h2>Sources</h2>" + _table(head, rows) + "".join(notes)
 
 
 def _pairs(found: Pairs) -> str:

@@ -149,6 +149,17 @@ def settled(answer: str, options: Sequence[str]) -> str:
     return text
 
 
+def by_letter(letter: str, options: Sequence[str]) -> str:
+    """Returns a gold for the option of a letter, also where that letter is another option's text: of ["B", "A"], A is "B".
+
+    What isn't one letter of the options stays as it is.
+    """
+    bare = clean_gold(letter).strip("()")
+    if len(bare) != 1 or bare not in LETTERS[: len(options)] or gold_options(bare, options) == (LETTERS.index(bare),):
+        return letter
+    return options[LETTERS.index(bare)]
+
+
 def is_multipart(answer: str) -> bool:
     """Whether a gold answers several questions, or gives alternatives: "(1) 3; (2) 5", lines of values, "x > 2 (or x >= 2)".
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import dataclasses
 import functools
+import itertools
 import json
 import re
 from collections import Counter
@@ -48,8 +49,8 @@ class Published(Source):
         name: what the rows' `source` says.
         licence: what the rows' `licence` says; "unknown" where the publishers declare none.
         rows, kept: how many rows are published, before and after the recipe.
-        data: patterns of the names of the data files; the first that any file matches is read. `{split}` stands
-            for a setting `split`.
+        data: patterns of the names of the data files; the first that any file matches is read. `{config}` and `{split}`
+            stand for settings of these names; where one has several values, the files of each are read in turn.
         columns: for each column that must be there, the names it may have.
         archives: patterns of the names of the archives that pictures lie in.
         beside: whether pictures lie beside the rows, as files or in archives.
@@ -102,17 +103,28 @@ class Published(Source):
         if self.path is not None and Path(self.path).expanduser().is_file():
             return [Path(self.path).name]
         patterns: Sequence[str] = [self.files] if isinstance(self.files, str) else self.files
-        if not patterns:
-            patterns = [p.replace("{split}", getattr(self, "split", "")) for p in self.data]
-            return data_files(self._copy, patterns, type(self).__name__)
-        return [name for p in patterns for name in data_files(self._copy, [p], type(self).__name__)]
+        if patterns:
+            return [name for p in patterns for name in data_files(self._copy, [p], type(self).__name__)]
+        several = [[v] if isinstance(v, str) else v for v in (getattr(self, n, "") for n in ("config", "split"))]
+        found = [
+            name
+            for config, split in itertools.product(*several)
+            for name in data_files(
+                self._copy, [p.format(config=config, split=split) for p in self.data], type(self).__name__
+            )
+        ]
+        return list(dict.fromkeys(found))
+
+    def rows_in(self, file: str) -> Iterator[dict[str, Any]]:
+        """Yields the rows of a data file as published. An adapter adds what only the file's name tells."""
+        return read_rows(self._copy.fetch(file))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self.__dict__["_found"] = Found()
         number = 0
         for file in self._files():
             probed = False
-            for raw in read_rows(self._copy.fetch(file)):
+            for raw in self.rows_in(file):
                 if PROBLEM in raw:
                     yield self._bad(number, raw[PROBLEM])
                 else:
@@ -186,18 +198,19 @@ class Published(Source):
             asked, listed = stem, inside
         if not problem and not asked.strip():
             problem = f"empty question: {columns[0]} is empty"
+        # One without a gold keeps its pictures: others may have to stay clear of it.
+        shown = [] if problem else self._pictures(images)
         if not problem and not answer and not more.get("responses"):
             problem = f"no answer: {columns[1]} is empty"
         if answer:
             self._found.golds[gold.form if isinstance(gold, Gold) else "their own column"] += 1
             more.setdefault("answer_type", answer_type(answer, listed))
         if answer and answer != text:
-            more["raw_answer"] = text
+            more["raw_answer"] = more.get("raw_answer") or text
         raw = more.pop("raw_question", question)
         if asked != raw:
             more["raw_question"] = raw
-        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer}
-        row["images"] = [] if problem else self._pictures(images)
+        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": shown}
         row |= {"source": self.name, "licence": self.licence, **more}
         return row if problem is None else {**row, PROBLEM: problem}
 

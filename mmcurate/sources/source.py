@@ -15,6 +15,11 @@ from mmcurate.step import settings
 
 PROBLEM = "_problem"
 """The key under which a row says why it can't be used."""
+MATCH_TEXT = "match_text"
+"""The key under which a benchmark's row says by which text others are compared with it, where that isn't its question: without
+a unit that was put behind it, or empty where the question is in the picture."""
+IN_PICTURE = "Answer the question in the picture."
+"""What is asked where a benchmark draws its question."""
 COLUMNS = ("id", "question", "options", "answer", "images", "source", "licence", "responses", "verdicts", PROBLEM)
 _ALIASES = {"image": "images", "license": "licence", "choices": "options"}
 
@@ -83,10 +88,14 @@ def chance(seed: int, number: int, row: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def pick(rows: Iterable[dict[str, Any]], num_rows: int, seed: int) -> list[tuple[int, dict[str, Any]]]:
-    """Returns a random sample with each row's number, in the order of the source."""
-    ranked = ((chance(seed, i, row), i, row) for i, row in enumerate(rows))
-    return sorted((i, row) for _, i, row in heapq.nsmallest(num_rows, ranked, key=lambda item: item[:2]))
+def pick(rows: Iterable[dict[str, Any]], num_rows: int, seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields a random sample with each row's number, in the order of the source, which is read twice.
+
+    Of rows that can't be used only as many come as are needed to fill the sample.
+    """
+    ranked = ((PROBLEM in row, chance(seed, i, row), i) for i, row in enumerate(rows))
+    chosen = {i for *_, i in heapq.nsmallest(num_rows, ranked)}
+    yield from ((i, row) for i, row in enumerate(rows) if i in chosen)
 
 
 def rename(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:

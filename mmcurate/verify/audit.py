@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import html
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmcurate.answers import LETTERS, clean, gold_options, option_text, options_of
 from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.schema import Grade, Verdict
-from mmcurate.verify.grade import grade_all
+from mmcurate.verify.grade import TIMEOUT_S, grade_tasks
 from mmcurate.verify.policy import DEFAULT, Policy
+from mmcurate.workers import WorkerPool
 
 _WRAPPINGS = {
     "bare": "{}",
@@ -147,8 +149,7 @@ def audit(
             raise ColumnError(_no_answer(names["answer"], rows.column_names))
         rows = rows.select_columns(wanted)
     num_rows = num_without = 0
-    failures: dict[int, BadGold] = {}
-    kept: list[tuple[str, str, tuple[str, ...], str]] = []
+    kept: list[Golden] = []
     for number, raw in enumerate(rows):
         if number == 0 and names["answer"] not in raw:
             raise ColumnError(_no_answer(names["answer"], list(raw)))
@@ -157,33 +158,47 @@ def audit(
         if not gold:
             num_without += 1
             continue
-        options = tuple(options_of(raw.get(names["options"])))
-        row = (
-            clean(raw.get(names["id"])) or f"row-{number:06d}",
-            clean(raw.get(names["question"])) or "",
-            options,
-            gold,
-        )
-        if options and not gold_options(gold, options):
-            grade = Grade(
-                Verdict.UNDECIDED, gold, "choice", f"the gold is none of the options: {str(list(options))[:120]}"
+        kept.append(
+            Golden(
+                clean(raw.get(names["id"])) or f"row-{number:06d}",
+                clean(raw.get(names["question"])) or "",
+                tuple(options_of(raw.get(names["options"]))),
+                gold,
             )
-            failures[len(kept)] = BadGold(*row, "row", grade)
-        kept.append(row)
-    checked = [i for i in range(len(kept)) if i not in failures]
-    forms = [(i, name, form) for i in checked for name, form in _forms(kept[i][2], kept[i][3])]
-    grades = grade_all(
-        [form for _, _, form in forms],
-        [kept[i][3] for i, _, _ in forms],
-        options=[kept[i][2] for i, _, _ in forms],
-        questions=[kept[i][1] for i, _, _ in forms],
-        policy=policy,
-        workers=workers,
-    )
-    for (i, name, _), grade in zip(forms, grades, strict=True):
-        if grade.verdict is not Verdict.CORRECT and i not in failures:
-            failures[i] = BadGold(*kept[i], name, grade)
+        )
+    pool = WorkerPool("mmcurate.verify.worker", min(workers or os.cpu_count() or 1, 1 + len(kept) // 20), TIMEOUT_S)
+    try:
+        failures = bad_golds(kept, pool, policy)
+    finally:
+        pool.close()
     return Audit(num_rows, num_without, [failures[i] for i in sorted(failures)])
+
+
+class Golden(NamedTuple):
+    """A question with the gold that is to be checked."""
+
+    id: str
+    question: str
+    options: tuple[str, ...]
+    answer: str
+
+
+def bad_golds(rows: Sequence[Golden], pool: WorkerPool, policy: Policy) -> dict[int, BadGold]:
+    """Returns the rows whose own gold isn't accepted in some form, by their places; each with the first such form."""
+    failures: dict[int, BadGold] = {}
+    tasks, of = [], []
+    for i, row in enumerate(rows):
+        if row.options and not gold_options(row.answer, row.options):
+            why = f"the gold is none of the options: {str(list(row.options))[:120]}"
+            failures[i] = BadGold(*row, "row", Grade(Verdict.UNDECIDED, row.answer, "choice", why))
+            continue
+        for name, form in _forms(row.options, row.answer):
+            tasks.append({"response": form, "gold": row.answer, "options": list(row.options), "question": row.question})
+            of.append((i, name))
+    for (i, name), grade in zip(of, grade_tasks(pool, tasks, policy) if tasks else (), strict=True):
+        if grade.verdict is not Verdict.CORRECT and i not in failures:
+            failures[i] = BadGold(*rows[i], name, grade)
+    return failures
 
 
 def _no_answer(name: str, have: Iterable[str]) -> str:
