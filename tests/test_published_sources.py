@@ -493,9 +493,9 @@ def test_mmr1_tars_are_walked_once_and_only_as_far_as_needed(tmp_path):
     pictures = [row["images"][0] for row in source]
     assert pictures[3].read_bytes() == tiny_png(3)
     tars = source._album._tars
-    assert tars._walked == 1
+    assert len(tars._paths) == 1
     assert pictures[25].read_bytes() == tiny_png(25)
-    assert tars._walked == 3
+    assert len(tars._paths) == 3
     assert [p.read_bytes() for p in pictures] == [tiny_png(i) for i in range(50)]
     with pytest.raises(FileNotFoundError) as caught:
         sources.archives.Member(source._album, "images/none.png").read_bytes()
