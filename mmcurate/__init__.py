@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmcurate.comparison import compare
     from mmcurate.pipeline import Pipeline
     from mmcurate.run import Run
     from mmcurate.run import open_run as open
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mmcurate.standalone import apply
     from mmcurate.step import Step, settings
 
-__all__ = ["AtMost", "Filter", "Grade", "Pipeline", "Run", "Step", "Verdict", "apply", "open", "settings"]
+__all__ = ["AtMost", "Filter", "Grade", "Pipeline", "Run", "Step", "Verdict", "apply", "compare", "open", "settings"]
 
 _WHERE = {
     "AtMost": "select",
@@ -34,6 +35,7 @@ _WHERE = {
     "Step": "step",
     "Verdict": "schema",
     "apply": "standalone",
+    "compare": "comparison",
     "open": "run:open_run",
     "settings": "step",
 }

@@ -55,6 +55,8 @@ QUESTIONS = [
     {"id": "tag", "question": "Which tag stands for the picture?", "answer": "<image>", "images": ["red.png"]},
     {"id": "open", "question": "What colour?", "images": ["blue.jpg"]},
 ]
+SFT = ["two", "text", "clear", "sixteen", "turned", "small", "grey"]
+RL = [*SFT, "tag"]
 TAGGED = "another number of <image> tags in its texts than pictures"
 """Why the traces of "tag" aren't in an SFT set for trainers; their question is in the RL set."""
 LEFT_OUT = {

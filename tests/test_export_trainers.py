@@ -17,10 +17,7 @@ from mmcurate.errors import RunError, RunFolderError, SettingsError
 from mmcurate.export import to_llama_factory, to_lmms_engine, to_ms_swift, to_verl
 from mmcurate.prompts import SYSTEM_PROMPT, is_strict
 from tests.conftest import picture, write_jsonl
-from tests.mixed import LEFT_OUT, PICTURES, TAGGED, mixed_run
-
-SFT = ["two", "text", "clear", "sixteen", "turned", "small", "grey"]
-RL = [*SFT, "tag"]
+from tests.mixed import LEFT_OUT, PICTURES, RL, SFT, TAGGED, mixed_run
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def test_public_names():
         "Step",
         "Verdict",
         "apply",
+        "compare",
         "open",
         "settings",
     ]
