@@ -121,6 +121,16 @@ def test_a_run_takes_all_thirteen(tmp_path):
     assert all(part["notes"] for part in about)
 
 
+def test_what_was_found_stays_when_a_run_goes_on(tmp_path):
+    layouts.write_virl39k(tmp_path, ROWS)
+    said = []
+    for _ in range(2):
+        mm.Pipeline(ViRL39K(path=tmp_path)).run(tmp_path / ".run")
+        said.append(json.loads((tmp_path / ".run" / "run.json").read_text())["source"]["parts"][0]["notes"])
+    assert said[0] == said[1]
+    assert "questions whose options were split from the text: 2" in said[0]
+
+
 def test_a_line_that_lacks_a_column_is_a_reason(tmp_path):
     rows = [{"id": "a", "question": "Q?", "response": "\\boxed{1}"}, {"id": "b", "question": "Q?"}, {"id": "c"}]
     layouts.lines(tmp_path / "rows.jsonl", rows)
