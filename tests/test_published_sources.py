@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -836,7 +837,7 @@ for name in sys.argv[1].split(","):
     rows = [{**row, "images": [pictures.as_struct(p)["sha256"] for p in row["images"]]} for row in source]
     out[name] = [rows, source.describe()[0]["revision"], source.fingerprint() == getattr(sources, name)().fingerprint()]
 print(json.dumps(out))
-for make in (lambda: sources.TQA(split="val"), lambda: sources.TQA(id="no/where"), lambda: sources.TQA(revision="0" * 40, files="*.csv")):
+for make in (lambda: sources.TQA(split="val"), lambda: sources.TQA(id="no/where"), lambda: sources.TQA(files="*.csv")):
     try:
         list(make())
     except SourceError as error:
@@ -882,17 +883,17 @@ def test_every_source_from_the_hub(tmp_path):
     first, *errors = done.stdout.splitlines()
     for name, (rows, revision, same) in json.loads(first).items():
         assert rows == want[name], name
-        assert revision == "0123456789abcdef0123456789abcdef01234567"
+        assert re.fullmatch("[0-9a-f]{40}", revision)
         assert same
     # Zips are read in place: only data files, loose pictures and tars were downloaded.
     fetched = {p.name for p in (tmp_path / "home").rglob("*") if p.is_symlink() or p.is_file()}
     assert {"train.jsonl", "39Krelease.parquet", "sft.json", "part_0000.tar"} <= fetched
     assert not [name for name in fetched if ".zip" in name]
-    assert "Hub data set 'WaltonFuture/TQA' at 0123456789 has no data/val-*.parquet" in errors[0]
+    assert re.search(r"Hub data set 'WaltonFuture/TQA' at \w{10} has no data/val-\*.parquet", errors[0])
     assert "(splits: train)" in errors[0]
     assert "Hub data set 'no/where': RepositoryNotFoundError" in errors[1]
     assert "path=" in errors[1]
-    assert "Hub data set 'WaltonFuture/TQA' at 0000000000 has no *.csv" in errors[2]
+    assert re.search(r"Hub data set 'WaltonFuture/TQA' at \w{10} has no \*.csv", errors[2])
 
 
 def test_a_network_that_breaks_is_no_missing_picture(tmp_path):
@@ -924,7 +925,7 @@ except SourceError as error:
     finally:
         server.shutdown()
         server.server_close()
-    assert done.stdout.startswith("SourceError Hub data set 'Xkev/LLaVA-CoT-100k' at 0123456789"), done.stderr[-2000:]
+    assert re.match(r"SourceError Hub data set 'Xkev/LLaVA-CoT-100k' at \w{10}: ", done.stdout), done.stderr[-2000:]
 
 
 def test_offline_says_what_to_do():
