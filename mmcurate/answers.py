@@ -201,9 +201,10 @@ def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str,
         elif on_lines:
             return None  # "A. ..\nC. .." or two lists
     stem = text[: run[0].start()]
-    bare = _HEADER.sub("", stem.rstrip())
-    headed = bare != stem.rstrip()
-    if len(run) < 2 or not bare.strip() or not (on_lines or headed or _ENDED.search(stem)):
+    bare = stem.rstrip()
+    headed = _HEADER.search(bare, max(0, len(bare) - 40))
+    bare = bare[: headed.start()].rstrip() if headed else bare
+    if len(run) < 2 or not bare or not (on_lines or headed or _ENDED.search(stem, max(0, len(stem) - 40))):
         return None
     ends = [mark.start() for mark in run[1:]] + [len(text)]
     options = [text[mark.end() : end].strip() for mark, end in zip(run, ends, strict=True)]
@@ -213,21 +214,19 @@ def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str,
     goes_on = "\n" in last and not any("\n" in option for option in options[:-1])
     if re.search(rf"(?:^|\s)[(（]?{LETTERS[len(run) : len(run) + 1] or '#'}[.．)）、:：]", last):
         return None  # "A. 1\nB. 2 C. 3": another style reads on
-    asks = not on_lines and ("?" in last or "？" in last) and not any("?" in option for option in options[:-1])
-    if run[0][1] == "a" and (
-        any("?" in option for option in options) or not (headed or bare.rstrip().endswith(("?", "？")))
-    ):
+    asking = ["?" in option or "？" in option for option in options]
+    asks = not on_lines and asking[-1] and not any(asking[:-1])
+    task = run[0][1] == "a" and (any(asking) or not (headed or bare.endswith(("?", "？"))))
+    if goes_on or asks or task or any(not option or "<image" in option or len(option) > 1000 for option in options):
         return None
-    if goes_on or asks or any(not option or "<image" in option or len(option) > 1000 for option in options):
-        return None
-    return bare.rstrip(), options
+    return bare, options
 
 
 _DEGREE = re.compile(r"(?:\{\})?\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree)")
 _NUMBER = re.compile(
     r"(?:approximately|about|≈|~|\\approx)?\s*[-+±]?\s*(?:US)?[$€£¥]?\s*[-+]?"
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:\s*/\s*\d+)?(?:e[-+]?\d+)?\s*"
-    r"(?:%|°\s*[CF]?|[A-Za-zµμΩ]+[²³]?(?:[/·*^]?[-\dA-Za-z²³]+)*(?:\s+[A-Za-z]+[²³]?){0,2})?",
+    r"(?:%|°\s*[CF]?|[A-Za-zµμΩ]+[²³\d]?(?:[/·*^][-\dA-Za-z²³]+)*(?:\s+[A-Za-z]+[²³]?){0,2})?",
     re.I,
 )
 _WORDS = re.compile(r"[^\W\d_]{2,}")

@@ -97,6 +97,7 @@ class Running:
         previous = root / MANIFEST
         self.previous: dict[str, Any] = json.loads(previous.read_text("utf-8")) if previous.exists() else {}
         self.entries: list[Entry] = []
+        self.parts: list[dict[str, Any]] | None = None  # what the source said of itself when its rows were read
 
     def go(self) -> Run:
         """Takes the source in, then does each step."""
@@ -148,7 +149,7 @@ class Running:
                     "name": source.name,
                     "fingerprint": source.fingerprint(),
                     "prompts": source.prompts() if hasattr(source, "prompts") else {},
-                    "parts": source.describe() if hasattr(source, "describe") else [{"name": source.name}],
+                    "parts": self.parts or self._parts(),
                 },
                 "entries": [dataclasses.asdict(e) for e in self.entries],
                 "exports": self.previous.get("exports", []),
@@ -158,6 +159,10 @@ class Running:
                 "finished": time.time() if complete else None,
             },
         )
+
+    def _parts(self) -> list[dict[str, Any]]:
+        source = self.source
+        return source.describe() if hasattr(source, "describe") else [{"name": source.name}]
 
     def _take(self) -> list[str]:
         """Takes the source's rows in, or finds that they are in already."""
@@ -173,6 +178,7 @@ class Running:
         ):
             files: list[str] = self.previous["entries"][0]["files"]
             if all((self.root / f).exists() for f in files):
+                self.parts = before.get("parts")
                 return files
         rows: Iterable[Mapping[str, Any]] = source
         if self.sample is not None:

@@ -69,6 +69,11 @@ def test_twenty_six_options_and_long_texts_take_no_time():
     assert len(split_options(text)[1]) == 26
     assert split_options("A. B. " * 20_000)[1] == []
     assert split_options("A. x B. y " * 20_000)[1] == []
+    assert answer_type("1 " + "ab" * 5000 + "!") == "text"
+    assert answer_type("1" * 5000 + " " * 5000 + "(") == "text"
+    assert gold_of("\\boxed{1}," + " " * 20_000 + "x \\boxed{2}") == Gold("2", "\\boxed")
+    assert gold_of("the answer is " * 5000) is None
+    assert not is_multipart("(1) " * 2000)
 
 
 TYPES = {

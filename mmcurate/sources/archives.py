@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from mmcurate.errors import SourceError
@@ -64,7 +65,7 @@ class Joined(io.RawIOBase):
 
     def close(self) -> None:
         for file in self._open.values():
-            getattr(file, "close", lambda: None)()
+            file.close()
         super().close()
 
 
@@ -78,7 +79,7 @@ class Zip:
             self._file = zipfile.ZipFile(io.BufferedReader(joined, 1 << 16))
         except (zipfile.BadZipFile, OSError) as error:
             raise SourceError(
-                f"{copy.where}: {self._what}, {joined._starts[-1]:,} bytes, is no whole zip file ({error}): "
+                f"{copy.where}: {self._what}, {joined.seek(0, io.SEEK_END):,} bytes, is no whole zip file ({error}): "
                 "is a part missing or cut off? Fetch it again"
             ) from None
         self.tops = {name.split("/", 1)[0] + "/" for name in self._file.namelist() if "/" in name}
@@ -103,14 +104,15 @@ class Tars:
     """
 
     def __init__(self, copy: Copy, names: Sequence[str]) -> None:
-        self._copy, self._names, self._walked = copy, names, 0
+        self._copy, self._names = copy, names
+        self._paths: list[Path] = []  # of those that were walked
         self._places: dict[int, int] = {}  # 1.6M members: numbers, not strings and tuples
         self.tops: set[str] = set()
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of a known member."""
         place = self._places[hash(name)]
-        with self._copy.fetch(self._names[place >> 80]).open("rb") as file:
+        with self._paths[place >> 80].open("rb") as file:
             file.seek(place & (1 << 48) - 1)
             return file.read(place >> 48 & (1 << 32) - 1)
 
@@ -124,7 +126,7 @@ class Tars:
         Raises:
             SourceError: it can't be read.
         """
-        number = self._walked
+        number = len(self._paths)
         if number == len(self._names):
             return False
         path = self._copy.fetch(self._names[number])
@@ -142,7 +144,7 @@ class Tars:
             raise SourceError(
                 f"{self._copy.where}: {self._names[number]} can't be read as a tar ({error}): fetch it again"
             ) from None
-        self._walked += 1
+        self._paths.append(path)
         return True
 
 

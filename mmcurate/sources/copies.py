@@ -184,7 +184,7 @@ class _Remote:
 
     def __init__(self, file: Any, ask: Callable[[Callable[[], bytes]], bytes]) -> None:
         self._file, self._ask = file, ask
-        self.seek = file.seek
+        self.seek, self.close = file.seek, file.close
 
     def read(self, num_bytes: int) -> bytes:
         return self._ask(lambda: self._file.read(num_bytes))

@@ -83,7 +83,7 @@ def _boxed(text: str) -> str | None:
     start, _, last = found[-1]
     kept = [last]
     for begin, end, inside in reversed(found[:-1]):
-        if not _JOINS.fullmatch(text[end:start]):
+        if start - end > 40 or not _JOINS.fullmatch(text[end:start]):
             break
         kept.insert(0, inside)
         start = begin

@@ -199,7 +199,7 @@ class Published(Source):
         if not problem and not asked.strip():
             problem = f"empty question: {columns[0]} is empty"
         # One without a gold keeps its pictures: others may have to stay clear of it.
-        pictures = [] if problem else self._pictures(images)
+        shown = [] if problem else self._pictures(images)
         if not problem and not answer and not more.get("responses"):
             problem = f"no answer: {columns[1]} is empty"
         if answer:
@@ -210,7 +210,7 @@ class Published(Source):
         raw = more.pop("raw_question", question)
         if asked != raw:
             more["raw_question"] = raw
-        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": pictures}
+        row = {"id": self._unique(id), "question": asked, "options": listed, "answer": answer, "images": shown}
         row |= {"source": self.name, "licence": self.licence, **more}
         return row if problem is None else {**row, PROBLEM: problem}
 
