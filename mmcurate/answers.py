@@ -160,9 +160,14 @@ _STYLES = [
 ]
 """How the labels of one list of options look: (A), A., A), A、 and A:."""
 _ON_LINES = [re.compile(rf"{_BULLET}{style}[ \t]*") for style in _STYLES]
+_SMALL_ON_LINES = [
+    re.compile(rf"{_BULLET}{style}[ \t]*") for style in (r"[(（]([a-z])[)）]", r"([a-z])[.．]", r"([a-z])[)）]")
+]
 _ANYWHERE = [re.compile(rf"(?:(?<=[\s;；,，。.])|^){style}\s*") for style in _STYLES[:4]]
 _HEADER = re.compile(r"(?:^|(?<=\W))(?:answer\s+)?(?:choices?|options|选项)\s*(?:are\s*)?[:：]?\s*$", re.I)
 _ENDED = re.compile(r"[.?!:：。？！)）\]_…\"”】\n]\s*$|\n[ \t]*$")
+_MAX_STARTS = 8
+"""How many labels "A" are tried, from the end."""
 _SEPARATED = re.compile(r"\s*[;；,，]\s*$")
 
 
@@ -170,15 +175,19 @@ def split_options(text: str) -> tuple[str, list[str]]:
     """Returns a question without the options that it ends with, and the options; none unless it surely lists them.
 
     They are labelled in order from A, at least two, in one style, none empty, to the end of the text; they follow the
-    end of a sentence, a line or a heading ("Choices:"). "Is point A. Smith's? B. Jones knows." has none. Options
-    that hold pictures stay where they are, since their `<image>` tags count.
+    end of a sentence, a line or a heading ("Choices:"). "Is point A. Smith's? B. Jones knows." has none. Small letters count on lines
+    of their own after a question mark or a heading: else they number the parts of a task. Options that hold pictures stay where
+    they are, since their `<image>` tags count.
     """
     text = text.rstrip()
-    for on_lines in (True, False):
-        for pattern in _ON_LINES if on_lines else _ANYWHERE:
+    for patterns, on_lines, first in (_ON_LINES, True, "A"), (_ANYWHERE, False, "A"), (_SMALL_ON_LINES, True, "a"):
+        if chr(ord(first) + 1) not in text:
+            continue
+        for pattern in patterns:
             marks = list(pattern.finditer(text))
-            for start in range(len(marks) - 2, -1, -1):
-                if marks[start][1] == "A" and (found := _listed(text, marks[start:], on_lines)):
+            starts = [i for i, mark in enumerate(marks[:-1]) if mark[1] == first]
+            for start in reversed(starts[-_MAX_STARTS:]):
+                if found := _listed(text, marks[start:], on_lines):
                     return found
     return text, []
 
@@ -187,7 +196,7 @@ def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str,
     """Returns the question and the options of a run of labels that starts with A, or None where it isn't surely one."""
     run = [marks[0]]
     for mark in marks[1:]:
-        if len(run) < len(LETTERS) and mark[1] == LETTERS[len(run)]:
+        if len(run) < len(LETTERS) and mark[1].upper() == LETTERS[len(run)]:
             run.append(mark)
         elif on_lines:
             return None  # "A. ..\nC. .." or two lists
@@ -205,12 +214,16 @@ def _listed(text: str, marks: list[re.Match[str]], on_lines: bool) -> tuple[str,
     if re.search(rf"(?:^|\s)[(（]?{LETTERS[len(run) : len(run) + 1] or '#'}[.．)）、:：]", last):
         return None  # "A. 1\nB. 2 C. 3": another style reads on
     asks = not on_lines and ("?" in last or "？" in last) and not any("?" in option for option in options[:-1])
+    if run[0][1] == "a" and (
+        any("?" in option for option in options) or not (headed or bare.rstrip().endswith(("?", "？")))
+    ):
+        return None
     if goes_on or asks or any(not option or "<image" in option or len(option) > 1000 for option in options):
         return None
     return bare.rstrip(), options
 
 
-_DEGREE = re.compile(r"\{\}|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree")
+_DEGREE = re.compile(r"(?:\{\})?\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree)")
 _NUMBER = re.compile(
     r"(?:approximately|about|≈|~|\\approx)?\s*[-+±]?\s*(?:US)?[$€£¥]?\s*[-+]?"
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:\s*/\s*\d+)?(?:e[-+]?\d+)?\s*"

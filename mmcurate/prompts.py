@@ -37,7 +37,7 @@ _SUFFIXES = [
 ]
 _SUFFIX = re.compile(r"(?:(?<=[.?!:)\]\n。？！）])|(?<=^))\s*(?:" + "|".join(_SUFFIXES) + r")\s*[.!。]?\s*$", re.I)
 _CONTEXT = re.compile(
-    r"(?:^|(?<=\n))\s*(?:context|hint)\s*:\s*n/?a[ \t]*(?:[.\n]\s*|$)|^\s*(?:context|hint)\s*:\s*n/?a\s+", re.I
+    r"^\s*(?:context|hint)\s*:\s*n/?a\s*[.\n]?\s*|(?<=\n)[ \t]*(?:context|hint)\s*:\s*n/?a[ \t]*\.?[ \t]*(?:\n|$)", re.I
 )
 _PREFIX = re.compile(
     r"^\s*(?:hint\s*:\s*)?please (?:directly )?(?:answer the question|solve the problem)[^\n]{0,40}? and (?:provide the (?:correct option letter"

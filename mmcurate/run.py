@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,9 @@ from mmcurate.select import Filter
 from mmcurate.sources.source import chance
 from mmcurate.state import ROWS, Entry, Ref, State, replay
 from mmcurate.step import digest
+
+if TYPE_CHECKING:
+    from mmcurate.export.hub import Pushed
 
 FORMAT = 1
 MANIFEST = "run.json"
@@ -168,6 +171,23 @@ class Run:
         counted = self.funnel()
         write_json(self.path / "funnel.json", counted.to_json())
         return write_report(self.path, self.manifest, self.entries + self.exports, counted, self.sample(24))
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        images: bool = True,
+        licence_ok: Sequence[str] = (),
+    ) -> Pushed:
+        """Publishes the run as a data set of the Hugging Face Hub: `mmcurate.export.push_to_hub`."""
+        from mmcurate.export import push_to_hub
+
+        return push_to_hub(
+            self, repo, private=private, token=token, revision=revision, images=images, licence_ok=licence_ok
+        )
 
     def to_sft(self, out: str | Path | None = None) -> Any:
         """Returns the final SFT set as a `datasets.Dataset`: `mmcurate.export.to_sft`."""

@@ -262,3 +262,19 @@ def with_passing_failures(table: pa.Table, num_failures: int) -> pa.Table:
 def passing_failures(table: pa.Table) -> int:
     """Returns how many failures `with_passing_failures` marked."""
     return int((table.schema.metadata or {}).get(PASSING, b"0"))
+
+
+SPENT = b"mmcurate.spent"
+
+
+def with_spent(table: pa.Table, spent: Mapping[str, int]) -> pa.Table:
+    """Notes in a step's output what it had answered: `answers`, `prompt_tokens` and `tokens`, for the run's totals.
+
+    A step that returns `responses` needs no note: they say it themselves.
+    """
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), SPENT: json.dumps(dict(spent)).encode()})
+
+
+def spent(schema: pa.Schema) -> dict[str, int]:
+    """Returns what `with_spent` noted."""
+    return dict(json.loads((schema.metadata or {}).get(SPENT, b"{}")))

@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,8 +41,18 @@ def parser(text: str) -> argparse.ArgumentParser:
 def add_sources(made: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Adds the options of a recipe that has sources of its own."""
     add = made.add_argument
-    add("--questions", metavar="FILE-OR-HUB-ID", help="your own questions instead: rows of id, question, answer, options, images")
-    add("--source", action="append", default=[], metavar="NAME=PATH", help=f"a local copy of a source: {', '.join(names)}")
+    add(
+        "--questions",
+        metavar="FILE-OR-HUB-ID",
+        help="your own questions instead: rows of id, question, answer, options, images",
+    )
+    add(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"a local copy of a source: {', '.join(names)}",
+    )
     add("--without", action="append", default=[], metavar="NAME", help="leave a source out, or `benchmarks`")
     add("--no-nc", action="store_true", help="leave out what a licence keeps from commercial use, or has no licence")
     add(
@@ -56,7 +65,9 @@ def add_sources(made: argparse.ArgumentParser, names: Sequence[str]) -> None:
     )
 
 
-def chosen(made: argparse.ArgumentParser, options: argparse.Namespace, sources: dict[str, Callable[..., Any]]) -> list[Any]:
+def chosen(
+    made: argparse.ArgumentParser, options: argparse.Namespace, sources: dict[str, Callable[..., Any]]
+) -> list[Any]:
     """Returns the recipe's sources, each from the Hub or from a local copy, without those that are left out."""
     paths = dict(_pair(made, "--source", text, sources) for text in options.source)
     for name in options.without:
@@ -65,7 +76,9 @@ def chosen(made: argparse.ArgumentParser, options: argparse.Namespace, sources: 
     return [kind(path=paths.get(name)) for name, kind in sources.items() if name not in options.without]
 
 
-def _pair(made: argparse.ArgumentParser, option: str, text: str, known: Sequence[str] | dict[str, Any]) -> tuple[str, str]:
+def _pair(
+    made: argparse.ArgumentParser, option: str, text: str, known: Sequence[str] | dict[str, Any]
+) -> tuple[str, str]:
     name, equals, path = text.partition("=")
     if not equals or name not in known:
         made.error(f"{option} {text}: must be NAME=PATH{did_you_mean(name, list(known))}")
@@ -97,7 +110,9 @@ def chat(options: argparse.Namespace, option: str, text: str, **sampling: Any) -
     """
     model, equals, where = text.rpartition("=")
     if not equals or not model:
-        raise SettingsError(f"{option} {text}: must be MODEL=URL, such as {text or 'MODEL'}=http://node1:8000/v1, or MODEL=vllm:8")
+        raise SettingsError(
+            f"{option} {text}: must be MODEL=URL, such as {text or 'MODEL'}=http://node1:8000/v1, or MODEL=vllm:8"
+        )
     shared: dict[str, Any] = {"store": options.store, **sampling}
     if where == "vllm" or where.startswith("vllm:"):
         return VLLMChat(model, tensor_parallel_size=int(where.partition(":")[2] or 1), **shared)
@@ -110,6 +125,7 @@ def teachers(options: argparse.Namespace, stack: ExitStack, source: Any, **sampl
     prices = {"input_price": options.input_price, "output_price": options.output_price}
     if options.teacher:
         return [chat(options, "--teacher", text, **prices, **sampling) for text in options.teacher]
+    logging.getLogger("mmcurate").info("no --teacher: a simulated one answers, which knows most golds")
     demo = stack.enter_context(SimulatedTeacher(source))
     return [OpenAIChat(demo.model, demo.base_url, store=options.store, **prices, **sampling)]
 
@@ -128,9 +144,10 @@ def finish(options: argparse.Namespace, run: mm.Run, seconds: float, **sets: Any
     """Prints what was asked, kept and dropped, and where it lies; pushes it where that was asked."""
     report = run.report()
     print(summary(run, {name: len(rows) for name, rows in sets.items()}, seconds))
-    print(f"\ndata set  {run.path / 'final'}\nreport    {report.path}\n")
+    folders = [Path(rows.cache_files[0]["filename"]).parent for rows in sets.values()]
+    print("\n" + "".join(f"data set  {folder}\n" for folder in folders) + f"report    {report.path}\n")
     print("import datasets, mmcurate")
-    print(f"final = datasets.load_from_disk({str(run.path / 'final')!r})")
+    print(f"final = datasets.load_from_disk({str(folders[0])!r})")
     print(f"run = mmcurate.open({str(run.path)!r})  # run.sample(20), run.explain(id), run.report()")
     if options.push:
         print(f"\npushed to {run.push_to_hub(options.push)}")
@@ -140,12 +157,20 @@ def summary(run: mm.Run, sets: dict[str, int], seconds: float) -> str:
     """Returns a short table of what was asked, kept and dropped."""
     funnel = run.funnel()
     lines = [("questions", f"{funnel.rows[0].num_in:,}")]
-    lines += [(f"  dropped by {line.step}: {reason}", f"{n:,}") for line in funnel.rows for reason, n in line.dropped.items()]
+    lines += [
+        (f"  dropped by {line.step}: {reason}", f"{n:,}") for line in funnel.rows for reason, n in line.dropped.items()
+    ]
     lines += [("questions kept", f"{funnel.rows[-1].num_out:,}")]
     for name, traces in funnel.traces.items():
-        what = "answers brought" if name.startswith("rows.") else f"answers asked for{'' if len(funnel.traces) == 1 else f' ({name})'}"
+        what = (
+            "answers brought"
+            if name.startswith("rows.")
+            else f"answers asked for{'' if len(funnel.traces) == 1 else f' ({name})'}"
+        )
         lines += [(what, f"{traces[0].num_in:,}")]
-        lines += [(f"  dropped by {line.step}: {reason}", f"{n:,}") for line in traces for reason, n in line.dropped.items()]
+        lines += [
+            (f"  dropped by {line.step}: {reason}", f"{n:,}") for line in traces for reason, n in line.dropped.items()
+        ]
     lines += [(name, f"{number:,}") for name, number in sets.items()]
     for t in run.totals():
         cost = f", US$ {t['cost']:,.2f}" if t["cost"] else ""

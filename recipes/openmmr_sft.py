@@ -33,6 +33,7 @@ from functools import partial
 from typing import Any
 
 import common
+
 import mmcurate as mm
 from mmcurate.dedup import Decontaminate, ExactDedup, NearDedup
 from mmcurate.distill import Distill
@@ -48,9 +49,15 @@ SEED = 0
 def main() -> None:
     """Runs the recipe."""
     parser = common.parser(__doc__)
-    parser.add_argument("--teacher", action="append", default=[], metavar="MODEL=URL", help="or MODEL=vllm:8; several may be given")
+    parser.add_argument(
+        "--teacher", action="append", default=[], metavar="MODEL=URL", help="or MODEL=vllm:8; several may be given"
+    )
     parser.add_argument("--judge", metavar="MODEL=URL", help="decides what no rule does; or MODEL=vllm:8")
-    parser.add_argument("--descriptions", action="store_true", help="take LLaVA-CoT's open descriptions too (taken whenever there is a judge)")
+    parser.add_argument(
+        "--descriptions",
+        action="store_true",
+        help="take LLaVA-CoT's open descriptions too (taken whenever there is a judge)",
+    )
     descriptions = partial(LLaVACoT, descriptions=True)
     sources = {kind.name: kind for kind in (LLaVACoT, OpenVLThinker, WeMathSFT, MMR1, MiroMind)}
     common.add_sources(parser, list(sources))
@@ -82,7 +89,13 @@ def main() -> None:
         for i, teacher in enumerate(common.teachers(options, stack, source, temperature=1.0, max_tokens=16_384), 1):
             asked, verified = ("distill", "verify") if i == 1 else (f"distill_{i}", f"verify_{i}")
             steps += [
-                Distill(teacher, num_responses=options.num_responses, where="rows.responses is null", name=asked, **common.prompt(options)),
+                Distill(
+                    teacher,
+                    num_responses=options.num_responses,
+                    where="rows.responses is null",
+                    name=asked,
+                    **common.prompt(options),
+                ),
                 Verify(judge=judge, inputs={"responses": f"{asked}.responses"}, name=verified),
                 mm.Filter("verdict = 'correct'", of=f"{asked}.responses", name="correct" if i == 1 else f"correct_{i}"),
                 # The paper tried two filters, and both made the model worse (mean of three benchmarks 55.2 without):

@@ -48,7 +48,10 @@ MATHVISTA = pa.schema(
             "metadata",
             pa.struct(
                 [
-                    *((n, pa.string()) for n in ("split", "language", "source", "category", "task", "context", "grade")),
+                    *(
+                        (n, pa.string())
+                        for n in ("split", "language", "source", "category", "task", "context", "grade")
+                    ),
                     ("skills", STRINGS),
                     ("img_width", pa.int64()),
                 ]
@@ -57,12 +60,22 @@ MATHVISTA = pa.schema(
         *texts("query"),
     ]
 )
-ABOUT_VISTA = {"language": "english", "source": "GeoQA+", "category": "math-targeted-vqa", "task": "geometry problem solving"}
+ABOUT_VISTA = {
+    "language": "english",
+    "source": "GeoQA+",
+    "category": "math-targeted-vqa",
+    "task": "geometry problem solving",
+}
 
 
 def write_mathvista(folder, rows, split="testmini"):
     usual = {"question_type": "free_form", "answer_type": "integer", "query": "Hint: Please answer.\nQuestion: ..."}
-    usual["metadata"] = {**ABOUT_VISTA, "context": "geometry diagram", "grade": "high school", "skills": ["geometry reasoning"]}
+    usual["metadata"] = {
+        **ABOUT_VISTA,
+        "context": "geometry diagram",
+        "grade": "high school",
+        "skills": ["geometry reasoning"],
+    }
     write(folder / shard(split), rows, MATHVISTA, usual)
 
 
@@ -151,7 +164,9 @@ LOGICVISTA = pa.schema(
 
 def write_logicvista(folder, rows):
     usual = {"reasoning": "It repeats.", "skill": ["inductive"], "broad_capability": ["diagram"], "liscenced": "no"}
-    write(folder / shard("test"), rows, LOGICVISTA, {**usual, "specific_capability": ["diagram"], "imagesource": "a site"})
+    write(
+        folder / shard("test"), rows, LOGICVISTA, {**usual, "specific_capability": ["diagram"], "imagesource": "a site"}
+    )
 
 
 PICTURES = [(f"image_{i}", IMAGE) for i in range(1, 8)]
@@ -162,7 +177,12 @@ MMMU = pa.schema(
         *texts("img_type", "answer", "topic_difficulty", "question_type", "subfield"),
     ]
 )
-ABOUT_MMMU = {"img_type": "['Diagrams']", "topic_difficulty": "Easy", "question_type": "multiple-choice", "subfield": "Optics"}
+ABOUT_MMMU = {
+    "img_type": "['Diagrams']",
+    "topic_difficulty": "Easy",
+    "question_type": "multiple-choice",
+    "subfield": "Optics",
+}
 
 
 def write_mmmu(folder, rows, split="validation"):

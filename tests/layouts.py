@@ -58,7 +58,7 @@ class Parts(io.RawIOBase):
         if self.file:
             self.file.close()
         suffix = "".join("abcdefghijklmnopqrstuvwxyz"[n] for n in divmod(self.number, 26))
-        self.file = open(f"{self.stem}.part-{suffix}", "wb")
+        self.file = open(f"{self.stem}.part-{suffix}", "wb")  # noqa: SIM115
         self.number += 1
 
     def close(self):
@@ -207,7 +207,7 @@ def write_mmr1(folder, rows, part_rows=8000):
         if part not in tars:
             for tar in tars.values():
                 tar.close()
-            tars[part] = tarfile.open(folder / f"part_{part:04d}.tar", "w")
+            tars[part] = tarfile.open(folder / f"part_{part:04d}.tar", "w")  # noqa: SIM115
         info = tarfile.TarInfo(name)
         info.size = len(data)
         tars[part].addfile(info, io.BytesIO(data))

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +20,10 @@ from mmcurate.sources import (
     TQA,
     AlgoPuzzleVQA,
     LLaVACoT,
-    MiroMind,
     OpenVLThinker,
     PuzzleVQA,
     ThinkLite,
     ViRL39K,
-    WeMathPro,
     WeMathSFT,
     WeMathStandard,
 )
@@ -121,6 +118,33 @@ def test_a_run_takes_all_thirteen(tmp_path):
     about = json.loads((tmp_path / "run" / "run.json").read_text())["source"]["parts"]
     assert {part["name"] for part in about} == {source.name for source in made}
     assert all(part["notes"] for part in about)
+
+
+def test_a_line_that_lacks_a_column_is_a_reason(tmp_path):
+    rows = [{"id": "a", "question": "Q?", "response": "\\boxed{1}"}, {"id": "b", "question": "Q?"}, {"id": "c"}]
+    layouts.lines(tmp_path / "rows.jsonl", rows)
+    got = taken(MiroMind(path=tmp_path))
+    assert [row["problem"] for row in got] == [
+        None,
+        "bad row: no 'response'; there are: id, question",
+        "bad row: no 'response'; there are: id",
+    ]
+    (tmp_path / "rows.jsonl").write_text('not json\n{"prompt": 1}\n')
+    with pytest.raises(SourceError, match=r"MiroMind: rows.jsonl .* has no column 'question'; there are: prompt"):
+        list(MiroMind(path=tmp_path))
+
+
+def test_paths_that_look_like_something_else(tmp_path):
+    long = "images/" + "a" * 70
+    (tmp_path / "images").mkdir()
+    for name in (long, "[1].png"):
+        (tmp_path / name).write_bytes(tiny_png(1))
+    rows = [
+        {"question": "Q?", "answer": "<answer>1</answer>", "images": [name]}
+        for name in (long, "[1].png", json.dumps([long]))
+    ]
+    layouts.lines(tmp_path / "rows.jsonl", rows)
+    assert [row["images"] for row in taken(OpenVLThinker(path=tmp_path))] == [[tiny_png(1)]] * 3
 
 
 # --- LLaVA-CoT -------------------------------------------------------------------------------------------------------
@@ -921,4 +945,3 @@ def test_fingerprints_follow_the_files(tmp_path):
     os.utime(tmp_path / "images.zip", ns=(1, 1))
     assert ViRL39K(path=tmp_path).fingerprint() != before
     assert ViRL39K(path=tmp_path / "39Krelease.parquet").fingerprint() == ViRL39K(path=tmp_path).fingerprint()
-    assert isinstance(Path(tmp_path), Path)

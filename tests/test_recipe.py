@@ -30,27 +30,26 @@ def test_unreachable_endpoint(rows, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        assert "cannot reach" in ends("--questions", rows, "--base-url", url, "--model", "m", out=tmp_path / "run")
+        assert "cannot reach" in ends("--questions", rows, "--teacher", f"m={url}", out=tmp_path / "run")
 
 
 def test_wrong_key_model_file_and_setting(rows, tmp_path):
     with SimulatedTeacher(questions(5), api_key="right") as server:
-        known = ("--questions", rows, "--base-url", server.base_url, "--model")
+        known = ("--questions", rows, "--teacher")
+        teacher = f"{server.model}={server.base_url}"
         environment = {**os.environ, "MMCURATE_API_KEY": "sk-wrong-key"}
-        said = ends(*known, server.model, out=tmp_path / "run", env=environment)
+        said = ends(*known, teacher, out=tmp_path / "run", env=environment)
         assert "refused the key" in said
         assert "sk-wrong-key" not in said
         environment["MMCURATE_API_KEY"] = "right"
         assert "did you mean 'simulated-teacher'" in ends(
-            *known, "simulated-teachr", out=tmp_path / "run", env=environment
+            *known, f"simulated-teachr={server.base_url}", out=tmp_path / "run", env=environment
         )
-        assert "num_responses = 0" in ends(
-            *known, server.model, "--num-responses", 0, out=tmp_path / "run", env=environment
-        )
+        assert "num_responses = 0" in ends(*known, teacher, "--num-responses", 0, out=tmp_path / "run", env=environment)
         assert "no such file" in ends(
-            "--questions", "no.jsonl", *known[2:], server.model, out=tmp_path / "run", env=environment
+            "--questions", "no.jsonl", "--teacher", teacher, out=tmp_path / "run", env=environment
         )
-    assert "go together" in recipe("--questions", rows, out=tmp_path / "run", check=False).stderr
+    assert "must be MODEL=URL" in ends("--questions", rows, "--teacher", "http://node1:8000/v1", out=tmp_path / "run")
 
 
 def test_too_little_disk(rows, tmp_path):
@@ -60,7 +59,7 @@ def test_too_little_disk(rows, tmp_path):
         pytest.skip("a small file system can't be mounted here (that needs root)")
     try:
         with SimulatedTeacher(questions(5)) as server:
-            options = ("--questions", rows, "--base-url", server.base_url, "--model", server.model)
+            options = ("--questions", rows, "--teacher", f"{server.model}={server.base_url}")
             assert "MB free" in ends(*options, out=small / "run")
             assert server.num_requests == 0
     finally:
@@ -78,7 +77,7 @@ def test_a_long_run_goes_on_without_bad_rows(tmp_path):
     rows[5]["options"] = ["1", "2"]
     path = write_jsonl(tmp_path / "q.jsonl", rows + questions(3, start=10) + questions(1, start=10))
     with SimulatedTeacher(Files(path), accuracy=1.0, cut_off=0.0) as server:
-        done = recipe("--questions", path, "--base-url", server.base_url, "--model", server.model, out=tmp_path / "run")
+        done = recipe("--questions", path, "--teacher", f"{server.model}={server.base_url}", out=tmp_path / "run")
         assert server.num_requests == 4 * 8
     for reason in ("bad image", "missing image", "empty question", "duplicate id", "answer not among the options"):
         assert f"dropped by source: {reason}" in done.stdout
@@ -98,10 +97,8 @@ def test_real_questions_with_recorded_answers(data, tmp_path):
         recipe(
             "--questions",
             folder / "data.jsonl",
-            "--base-url",
-            server.base_url,
-            "--model",
-            server.model,
+            "--teacher",
+            f"{server.model}={server.base_url}",
             "--num-responses",
             8,
             out=tmp_path / "run",

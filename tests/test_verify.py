@@ -649,3 +649,38 @@ def test_a_judge_that_fails_is_an_error_and_asked_again(tmp_path):
         run = pipeline.run(tmp_path / "run")
         assert run.complete
         assert run.dataset()["verdicts"][0][0]["verdict"] == "correct"
+
+
+def test_what_the_judge_costs_is_among_the_totals(tmp_path):
+    from mmcurate.distill import Distill
+    from mmcurate.sources import HFDataset
+
+    rows = [{"id": f"h{i}", "question": f"What is it, {i}?", "answer": "a man riding a horse"} for i in range(300)]
+    said = [
+        {"id": f"h{i}", "response": f"<answer>a {'person on a' if i % 3 else 'man riding a'} horse</answer>"}
+        for i in range(300)
+    ]
+    with RecordedTeacher(rows, said, model="t") as teacher, Judge(model="judge") as server:
+        judge = OpenAIChat("judge", server.base_url, temperature=0.0, max_tokens=8, input_price=3.0, output_price=5.0)
+        asker = OpenAIChat("t", teacher.base_url)
+        steps = HFDataset(table(rows)), Distill(asker, num_responses=1), Verify(judge=judge, workers=1)
+        run = mm.Pipeline(*steps).run(tmp_path / "run")
+        asked, judged = run.totals()
+        again = mm.Pipeline(*steps).run(tmp_path / "run").totals()
+    assert (asked["step"], asked["answers"], asked["cost"]) == ("distill", 300, 0.0)
+    assert (judged["step"], judged["model"], judged["answers"]) == ("verify", "judge", server.num_requests)
+    assert judged["answers"] == 200
+    assert judged["prompt_tokens"] > 200 * 100
+    assert judged["cost"] == (3 * judged["prompt_tokens"] + 5 * judged["tokens"]) / 1e6
+    assert again == [asked, judged]
+    about = run.manifest["entries"][-1]["about"]
+    assert about["asked"] | {"served": 0} == {
+        "model": "judge",
+        "served": 0,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "max_tokens": 8,
+    }
+    assert f"{judged['cost']:,.2f}" in run.report().path.read_text()

@@ -514,3 +514,15 @@ def test_what_models_say_at_the_end_does_not_count():
     assert grade(said, "3").verdict == "correct"
     said = "Sure!\n\nThe largest city is:\n\n(D) Tokyo\n\nTokyo is a hub.\n\nI hope this helps!</s>"
     assert grade(said, "tokyo", options=["hong kong", "osaka", "shanghai", "tokyo"]).verdict == "correct"
+
+
+@pytest.mark.parametrize("said", ["5", "A", "B", "(B) 5", "The answer is 5."])
+def test_options_that_repeat_a_text_are_one_answer(said):
+    assert grade(said, "A", options=["5", "5", "7"]).verdict == "correct"
+    assert grade(said, "C", options=["5", "5", "7"]).verdict == "incorrect"
+
+
+def test_not_applicable_is_an_answer():
+    assert grade("So.\n\nThe final answer is Not Applicable", "Not Applicable").verdict == "correct"
+    assert grade("The answer is not clear to me.", "Not Applicable").verdict != "correct"
+    assert grade("The answer is not 5 but 6.", "5").verdict != "correct"

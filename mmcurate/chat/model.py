@@ -233,6 +233,17 @@ class ChatModel(ABC):
         """Returns US dollars."""
         return (prompt_tokens * self.input_price + num_tokens * self.output_price) / 1e6
 
+    def describe(self) -> dict[str, Any]:
+        """Returns what a run's manifest keeps: the model, where it is, all its settings and prices. No secrets."""
+        return {
+            "model": self.model,
+            "base_url": self.where(),
+            "asked": {**self.identity(), "max_tokens": self.max_tokens},
+            "input_price": self.input_price,
+            "output_price": self.output_price,
+            "store": str(self.answer_store().folder),
+        }
+
     def status(self) -> dict[str, str]:
         """Returns what a progress line shows of the model: nothing while all is well."""
         backend = self._state().backend

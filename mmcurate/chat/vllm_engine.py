@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from mmcurate import pictures
+from mmcurate.chat.orphans import Watch
 from mmcurate.chat.request import Answer, ChatRequest, Failure, parse
 from mmcurate.chat.sender import Done, Sender
 from mmcurate.errors import ChatError, SettingsError, did_you_mean
@@ -36,6 +37,7 @@ class Engine(Sender):
         super().__init__("mmcurate-vllm", say)
         self.args = dict(args)
         self._vllm: Any = None
+        self._watch: Watch | None = None
         self._loading = True
         self._numbers = itertools.count()
         self._tokenizing = threading.Lock()  # a fast tokenizer refuses two threads at once
@@ -47,7 +49,9 @@ class Engine(Sender):
         if after is not None:
             after.finish()
         if not self._fatal:
+            self._watch = Watch()
             self._load()
+            self._watch.seen()
         self._loading = False
 
     def _load(self) -> None:
@@ -188,6 +192,8 @@ class Engine(Sender):
         vllm, self._vllm = self._vllm, None
         if vllm is not None:
             await self._loop.run_in_executor(None, vllm.shutdown)
+        if self._watch is not None:
+            self._watch.close()
         self.closed.set()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -96,6 +96,9 @@ class Decontaminate(Step):
 
     def signatures(self) -> Step:
         return NearSignatures()
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"against": [one for reference in self.against for one in reference.describe()]}
 
     def close(self) -> None:
         """Removes the references' temporary pictures."""

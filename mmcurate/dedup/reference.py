@@ -45,6 +45,10 @@ class Reference:
         """The source's name."""
         return self.source.name
 
+    def describe(self) -> list[dict[str, Any]]:
+        """See `Source.describe`."""
+        return self.source.describe() if hasattr(self.source, "describe") else [{"name": self.name}]
+
     def fingerprint(self) -> str:
         """Returns a digest of the content; a source that has none of its own is read for it."""
         return self.source.fingerprint() or self._digest

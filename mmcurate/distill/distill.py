@@ -27,12 +27,10 @@ GUESSED_TOKENS = 1500
 
 
 class Teacher(Protocol):
-    """What `Distill` needs of a chat model; `OpenAIChat` has it."""
+    """What `Distill` needs of a chat model; `OpenAIChat` and `VLLMChat` have it."""
 
     model: str
     max_tokens: int
-    input_price: float
-    output_price: float
 
     def answers(
         self, requests: Sequence[ChatRequest], on_result: Callable[[int, Answer | Failure], None] | None = None
@@ -52,8 +50,8 @@ class Teacher(Protocol):
         """Returns a digest of the model and all that its answers depend on. Raises where the model can't be asked."""
         ...
 
-    def where(self) -> str:
-        """Returns where the model is, without secrets."""
+    def describe(self) -> Mapping[str, Any]:
+        """Returns what the manifest keeps of it: `model`, `base_url`, `asked`, prices and `store`, without secrets."""
         ...
 
     def cost(self, prompt_tokens: float, num_tokens: float) -> float:
@@ -81,7 +79,7 @@ class Distill(Step):
     asks again.
 
     Attributes:
-        teacher: an `OpenAIChat`.
+        teacher: an `OpenAIChat`, or a `VLLMChat`.
         num_responses: answers a question. A larger number later asks only for the further ones.
         system_prompt: the same for teacher, student, RL and evaluation.
     """
@@ -105,7 +103,7 @@ class Distill(Step):
         object.__setattr__(self, "_stopping", threading.Event())
 
     def check(self) -> None:
-        """Asks the endpoint for its models. Raises EndpointDown, Unauthorized or ModelNotFound."""
+        """Asks for the model. Raises EndpointDown, Unauthorized or ModelNotFound, or SettingsError without vLLM."""
         self.teacher.fingerprint()
 
     def open(self, context: Context) -> None:
@@ -117,16 +115,8 @@ class Distill(Step):
         self.teacher.close()
 
     def describe(self) -> Mapping[str, Any]:
-        t = self.teacher
-        store = t.answer_store().folder
-        return {
-            "model": t.model,
-            "base_url": t.where(),
-            "input_price": t.input_price,
-            "output_price": t.output_price,
-            "store": str(store),
-            "prompts": {prompt_id(self.system_prompt): self.system_prompt},
-        }
+        prompts = {prompt_id(self.system_prompt): self.system_prompt}
+        return {**self.teacher.describe(), "num_responses": self.num_responses, "prompts": prompts}
 
     def _requests(self, table: pa.Table) -> list[ChatRequest]:
         out = []

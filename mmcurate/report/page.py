@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from mmcurate.columns import durable_write, read_table
+from mmcurate.columns import durable_write, read_schema, read_table
 from mmcurate.gallery import STYLE, Gallery, article
 from mmcurate.report.funnel import Funnel, Line
 from mmcurate.report.origins import Origin, read_origins
 from mmcurate.report.pairs import Pairs, read_pairs
 from mmcurate.report.verdicts import Verdicts, read_verdicts
-from mmcurate.state import Entry
+from mmcurate.state import ROWS, Entry
+from mmcurate.step import spent
 from mmcurate.verify.grade import SECOND_OPINIONS
 
 _PAGE_STYLE = """
@@ -50,29 +52,38 @@ class Report:
 
 
 def totals(root: Path, entries: list[Entry]) -> list[dict[str, Any]]:
-    """Returns what each teacher answered: answers, tokens, and the cost in US dollars at the run's prices."""
+    """Returns what each teacher and judge answered: answers, tokens, and the cost in US dollars at the run's prices."""
     out = []
     for entry in entries:
-        if "responses" not in entry.columns or entry.name == "rows":
+        if entry.name == ROWS or entry.kind != "columns":
             continue
-        answers = prompt = tokens = 0
+        counts = Counter[str]()
         for file in entry.files:
-            values = read_table(root / file, ["responses"])["responses"].combine_chunks().flatten()
-            answers += len(values)
-            prompt += pc.sum(values.field("prompt_tokens")).as_py() or 0
-            tokens += pc.sum(values.field("num_tokens")).as_py() or 0
-        cost = (prompt * entry.about.get("input_price", 0.0) + tokens * entry.about.get("output_price", 0.0)) / 1e6
+            counts.update(_spent(root / file, entry))
+        if "responses" not in entry.columns and not counts:
+            continue
+        prices = entry.about.get("input_price", 0.0), entry.about.get("output_price", 0.0)
         out.append(
             {
                 "step": entry.name,
                 "model": entry.about.get("model", ""),
-                "answers": answers,
-                "prompt_tokens": prompt,
-                "tokens": tokens,
-                "cost": cost,
+                **{name: counts[name] for name in ("answers", "prompt_tokens", "tokens")},
+                "cost": (counts["prompt_tokens"] * prices[0] + counts["tokens"] * prices[1]) / 1e6,
             }
         )
     return out
+
+
+def _spent(path: Path, entry: Entry) -> dict[str, int]:
+    """Returns what was answered for one file of a step: its responses, or what the step noted."""
+    if "responses" not in entry.columns:
+        return spent(read_schema(path))
+    values = read_table(path, ["responses"])["responses"].combine_chunks().flatten()
+    sums = {
+        n: pc.sum(values.field(c)).as_py() or 0
+        for n, c in (("prompt_tokens", "prompt_tokens"), ("tokens", "num_tokens"))
+    }
+    return {"answers": len(values), **sums}
 
 
 def write_report(
@@ -101,15 +112,15 @@ def write_report(
     parts += ["<h2>Questions</h2>", _lines(counted.rows)]
     for name, lines in counted.traces.items():
         parts += [f"<h2>Traces: {html.escape(name)}</h2>", _lines(lines)]
-    spent = totals(root, entries)
-    if spent:
+    asked = totals(root, entries)
+    if asked:
         parts.append(
             "<h2>Tokens</h2>"
             + _table(
                 ["step", "model", "answers", "prompt tokens", "answer tokens", "cost, US$"],
                 [
                     [t["step"], t["model"], t["answers"], t["prompt_tokens"], t["tokens"], f"{t['cost']:,.2f}"]
-                    for t in spent
+                    for t in asked
                 ],
             )
         )

@@ -32,6 +32,4 @@ class AlgoPuzzleVQA(Published):
     columns: ClassVar[tuple[tuple[str, ...], ...]] = (("question",), ("options",), ("answer",), ("image",))
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        yield self.question(
-            f"{number:06d}", raw["question"], raw["answer"], options=raw["options"], images=raw["image"]
-        )
+        yield self.question(number, raw["question"], raw["answer"], options=raw["options"], images=raw["image"])

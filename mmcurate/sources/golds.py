@@ -36,6 +36,7 @@ _WRAPS = [
 _STOP = re.compile(r"(?<=[^\s.])(?<!\\right)(?<!\\left)\s*[.。]$")
 _ABBREVIATED = re.compile(r"(?:\b[A-Za-z]\.){2,}$")
 _LABELLED = re.compile(r"^\s*[(（]?([A-Z])\s*[)）.:：、．]\s*\S")
+_SMALL_LETTER = re.compile(r"\(?([a-z])[).]?")
 _PARTS = [
     re.compile(p, re.S)
     for p in (
@@ -98,13 +99,12 @@ def _said(text: str) -> str | None:
 
 
 def unboxed(text: str) -> str:
-    """Returns what is in the box that is the whole text; of an unbalanced one what follows its opening, less one closing brace."""
+    """Returns what is in the box that is the whole text; where none is balanced, what follows its opening, less a closing brace."""
     text = text.strip()
     if not re.match(r"\\+(?:boxed|fbox)\s*\{", text):
         return text
-    found = boxes_in(text)
-    if found and found[-1][1] >= len(text) - 1:
-        return found[-1][2]
+    if found := boxes_in(text):
+        return found[-1][2] if found[-1][0] == 0 and found[-1][1] == len(text) else text
     return re.sub(r"^\\+(?:boxed|fbox)\s*\{", "", text).removesuffix("}").strip()
 
 
@@ -118,7 +118,9 @@ def clean_gold(answer: str) -> str:
                 bare = match[1].strip()
         if not _ABBREVIATED.search(bare):
             bare = _STOP.sub("", bare)
-        if bare == text or not bare:
+        if not bare:
+            return text
+        if bare == text:
             return text.replace("$$", "$")
         text = bare
 
@@ -126,7 +128,7 @@ def clean_gold(answer: str) -> str:
 def settled(answer: str, options: Sequence[str]) -> str:
     """Returns a gold in plain form: an option's exact text where the gold gives its text, letters where it gives letters.
 
-    "B. 40" gives B, also where its text differs in spacing from option B's and is no other option's.
+    "B. 40" gives B, also where its text differs in spacing from option B's and is no other option's; so does "b".
     """
     text = clean_gold(answer)
     if not options:
@@ -141,8 +143,8 @@ def settled(answer: str, options: Sequence[str]) -> str:
             return exact if gold_options(exact, options) == named else LETTERS[named[0]]
         if named:
             return ", ".join(LETTERS[i] for i in named)
-    label = _LABELLED.match(text)
-    if label and (named := letters_of(label[1], len(options))):
+    label = _LABELLED.match(text) or _SMALL_LETTER.fullmatch(text)
+    if label and (named := letters_of(label[1].upper(), len(options))):
         return LETTERS[named[0]]
     return text
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mmcurate.answers import answer_type, split_options
 from mmcurate.prompts import clean_question
 from mmcurate.sources.golds import NO_GOLD, Gold, gold_of
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.sources.turns import in_context, turns_of
 from mmcurate.step import settings
 
@@ -53,7 +53,7 @@ class LLaVACoT(Published):
     )
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        name = str(raw.get("id") or f"{number:07d}")
+        name = own_id(raw.get("id"), number)
         turns, problem = turns_of(raw)
         image = raw.get("image")
         inner = str(image).split("/", 1)[0] if image else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from mmcurate.sources.golds import gold_of
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -40,7 +40,7 @@ class MiroMind(Published):
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         response = str(raw["response"] or "")
         yield self.question(
-            str(raw.get("id") or f"{number:07d}"),
+            own_id(raw.get("id"), number),
             raw["question"],
             gold_of(response),
             problem=None if response.strip() else "no response: response is empty",

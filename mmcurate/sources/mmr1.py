@@ -36,16 +36,15 @@ class MMR1(Published):
     )
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        name = f"{number:07d}"
         turns, problem = turns_of(raw)
         if problem:
-            yield self.question(name, "", None, problem=problem)
+            yield self.question(number, "", None, problem=problem)
             return
         last = turns[-1]
         if not last.response.strip():
             problem = f"no response: {last.answered} is empty"
         yield self.question(
-            name,
+            number,
             in_context(turns, len(turns) - 1),
             gold_of(last.response),
             images=raw.get("images", raw.get("image")),

@@ -43,22 +43,22 @@ class OpenVLThinker(Published):
     )
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        name, images = f"{number:07d}", raw.get("images", raw.get("image"))
+        images = raw.get("images", raw.get("image"))
         if not {"messages", "conversations", "query"} & set(raw):
             answer = str(raw.get("answer") or raw.get("response") or "")
             yield self.question(
-                name, raw.get("question"), gold_of(answer) or answer, options=raw.get("options"), images=images
+                number, raw.get("question"), gold_of(answer) or answer, options=raw.get("options"), images=images
             )
             return
         turns, problem = turns_of(raw)
         if problem:
-            yield self.question(name, "", None, problem=problem)
+            yield self.question(number, "", None, problem=problem)
             return
         gold, last = gold_of(turns[-1].response), turns[-1]
         if gold is None:
             problem = f"no answer: {last.answered} has {NO_GOLD}"
         yield self.question(
-            name,
+            number,
             in_context(turns, len(turns) - 1),
             gold,
             images=images,

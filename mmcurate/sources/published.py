@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar
 
 import pydantic
 
+from mmcurate import pictures
 from mmcurate.answers import answer_type, clean, gold_options, options_of, split_options
 from mmcurate.errors import SourceError, did_you_mean
 from mmcurate.prompts import clean_question
@@ -93,10 +94,10 @@ class Published(Source):
     def _album(self) -> Album:
         return Album(self._copy, self.archives, type(self).__name__)
 
-    @property
+    @functools.cached_property
     def _found(self) -> Found:
-        """What the last reading found; a new one starts with each."""
-        return self.__dict__.setdefault("_findings", Found())
+        """What the last reading found; each reading starts a new one."""
+        return Found()
 
     def _files(self) -> list[str]:
         if self.path is not None and Path(self.path).expanduser().is_file():
@@ -119,17 +120,25 @@ class Published(Source):
         return read_rows(self._copy.fetch(file))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        self.__dict__["_findings"] = Found()
+        self.__dict__["_found"] = Found()
         number = 0
         for file in self._files():
-            for place, raw in enumerate(self.rows_in(file)):
+            probed = False
+            for raw in self.rows_in(file):
                 if PROBLEM in raw:
-                    yield self._bad(f"{self.name}-{number:07d}", raw[PROBLEM])
+                    yield self._bad(number, raw[PROBLEM])
                 else:
-                    if place == 0:
+                    if not probed:
                         self._expect(file, raw)
-                    yield from self.rows_of(raw, number)
+                        probed = True
+                    yield from self._made(raw, number)
                 number += 1
+
+    def _made(self, raw: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
+        try:
+            return list(self.rows_of(raw, number))
+        except KeyError as error:  # a line of JSON that lacks what the first one has
+            return [self._bad(number, f"bad row: no {error}; there are: {', '.join(raw)}")]
 
     def _expect(self, file: str, raw: Mapping[str, Any]) -> None:
         """Checks that the columns are there that this adapter reads.
@@ -150,7 +159,7 @@ class Published(Source):
 
     def question(
         self,
-        id: str,
+        id: str | int,
         question: Any,
         gold: Gold | str | None,
         *,
@@ -165,7 +174,7 @@ class Published(Source):
         A row without a question or a gold says so in `_problem`, unless it brings `responses`.
 
         Args:
-            id: what tells it from the set's other rows; a repeated one gets a number.
+            id: the data set's own id, where a repeated one gets a number; or the row's number.
             question: the text as published.
             gold: as published, or as `gold_of` found it.
             options: as published; None where the set has no such column.
@@ -177,9 +186,16 @@ class Published(Source):
         asked = clean_question(clean(question) or "")
         text = gold.text if isinstance(gold, Gold) else (clean(gold) or "").strip()
         listed = options_of(options)
-        if not listed:
-            asked, listed = self._split(asked, text)
-        answer = settled(text, listed) if text else None
+        stem, inside = (asked, []) if listed else split_options(asked)
+        answer = settled(text, listed or inside) if text else None
+        if inside and answer and not gold_options(answer, inside):
+            self._found.counts[
+                "questions that keep their options in the text, because the gold names none of them"
+            ] += 1
+            answer = settled(text, ())
+        elif inside:
+            self._found.counts["questions whose options were split from the text"] += 1
+            asked, listed = stem, inside
         if not problem and not asked.strip():
             problem = f"empty question: {columns[0]} is empty"
         # One without a gold keeps its pictures: others may have to stay clear of it.
@@ -198,19 +214,9 @@ class Published(Source):
         row |= {"source": self.name, "licence": self.licence, **more}
         return row if problem is None else {**row, PROBLEM: problem}
 
-    def _split(self, question: str, gold: str) -> tuple[str, list[str]]:
-        """Takes the options out of a question's text, unless the gold says that they are none."""
-        stem, listed = split_options(question)
-        if listed and gold and not gold_options(settled(gold, listed), listed):
-            self._found.counts[
-                "questions that keep their options in the text, because the gold names none of them"
-            ] += 1
-            return question, []
-        if listed:
-            self._found.counts["questions whose options were split from the text"] += 1
-        return stem, listed
-
-    def _unique(self, id: str) -> str:
+    def _unique(self, id: str | int) -> str:
+        if isinstance(id, int):
+            return f"{self.name}-{id:07d}"
         found = self._found
         name = f"{self.name}-{id}"
         found.ids[name] += 1
@@ -219,9 +225,9 @@ class Published(Source):
             name = f"{name}~{found.ids[name]}"
         return name
 
-    def _bad(self, id: str, problem: str) -> dict[str, Any]:
+    def _bad(self, number: int, problem: str) -> dict[str, Any]:
         return {
-            "id": id,
+            "id": self._unique(number),
             "question": "",
             "answer": None,
             "images": [],
@@ -243,8 +249,8 @@ class Published(Source):
             forms["structs of bytes and path"] += 1
             return [{"bytes": value["bytes"], "path": None}]
         if isinstance(value, str):
-            if value.startswith("["):
-                return self._pictures(json.loads(value))
+            if value.startswith("[") and (listed := _as_list(value)):
+                return self._pictures(listed)
             data = _inline(value)
             if data is not None:
                 forms["base64 text"] += 1
@@ -290,6 +296,11 @@ class Published(Source):
             return None
 
 
+def own_id(value: Any, number: int) -> str | int:
+    """Returns a data set's own id as text, or the row's number where it has none."""
+    return number if value is None or value == "" else str(value)
+
+
 class Found:
     """What a reading found of a layout, counted."""
 
@@ -310,12 +321,20 @@ class Found:
 
 def _inline(text: str) -> bytes | None:
     """Returns the bytes of a picture that is written as text, a data URL or base64; None where the text is a path."""
-    head, comma, body = text.partition(",")
-    if not (head.startswith("data:") and comma):
-        if not _BASE64.fullmatch(text):
-            return None
-        body = text
+    _, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    if not comma and not _BASE64.fullmatch(text):
+        return None
     try:
-        return base64.b64decode(body, validate=False)
+        data = base64.b64decode(body, validate=False)
     except binascii.Error:
-        return body.encode()  # no picture: the run says so
+        data = b""
+    return data if comma or pictures.extension(data) else None  # a long path may look like base64
+
+
+def _as_list(text: str) -> list[Any] | None:
+    """Returns a list that is written as text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, list) else None

@@ -34,7 +34,7 @@ class PuzzleVQA(Published):
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         yield self.question(
-            f"{number:06d}",
+            number,
             raw["question"],
             raw["answer"],
             options=raw["options"],

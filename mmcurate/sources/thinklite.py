@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -34,11 +34,10 @@ class ThinkLite(Published):
     )
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        own = raw.get("id")
         asked = "problem" if "problem" in raw else "question"
         answered = "ground_truth" if "ground_truth" in raw else "answer"
         yield self.question(
-            f"{number:07d}" if own is None else str(own),
+            own_id(raw.get("id"), number),
             raw[asked],
             raw[answered],
             options=raw.get("choices"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mmcurate.sources.golds import unboxed
-from mmcurate.sources.published import Published
+from mmcurate.sources.golds import gold_of, unboxed
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -31,11 +31,12 @@ class ViRL39K(Published):
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         boxed = str(raw["answer"] or "")
-        answer = unboxed(boxed)
+        found = gold_of(boxed)
+        answer = found.text if found and found.form == "\\boxed" else unboxed(boxed)
         if boxed.count("{") != boxed.count("}"):
             self._found.counts["golds with unbalanced braces, which lost their \\boxed alone"] += 1
         yield self.question(
-            str(raw.get("qid") or f"{number:07d}"),
+            own_id(raw.get("qid"), number),
             raw["question"],
             answer,
             images=raw.get("image", raw.get("images")),
@@ -47,4 +48,4 @@ class ViRL39K(Published):
 
 
 def _rate(value: Any) -> float | None:
-    return None if value is None or value < 0 else float(value)
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None

@@ -30,7 +30,7 @@ class WeMathPro(Published):
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         own, difficulty = raw.get("question_id"), raw.get("difficulty")
         yield self.question(
-            f"{number:07d}" if own is None else f"{own}-{difficulty}" if difficulty else str(own),
+            number if own is None else f"{own}-{difficulty}" if difficulty else str(own),
             raw["question"],
             raw["answer"],
             images=raw["image"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -29,7 +29,7 @@ class WeMathStandard(Published):
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         levels = [raw.get(f"knowledge-level{i}") for i in (1, 2, 3, 4)]
         yield self.question(
-            str(raw.get("id") or f"{number:07d}"),
+            own_id(raw.get("id"), number),
             raw["question"],
             raw["answer"],
             images=raw["image"],

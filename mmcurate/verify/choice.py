@@ -395,7 +395,7 @@ def _spaced(text: str) -> str:
 
 
 def _by_text(text: str, texts: Sequence[str]) -> int | None:
-    """Returns the one option whose words a text is."""
+    """Returns the one option whose words a text is; of options that repeat a text the first."""
     said = words(text)
     if not said or len(text) > _MAX_CHARS:
         return None
@@ -409,7 +409,7 @@ def _by_text(text: str, texts: Sequence[str]) -> int | None:
     if not same:
         core = _core(text)
         same = [i for i, form in enumerate(forms) if form.core == core]
-    return same[0] if len(same) == 1 else None
+    return same[0] if same and len({texts[i] for i in same}) == 1 else None
 
 
 @remembered

@@ -39,7 +39,7 @@ _END = re.compile(
     r"\n|【|(?<=[^\s.])(?<!approx)(?<!i\.e)(?<!e\.g)[.。;；!！](?=\s|$|[*_$)\"'’”]|[A-Z\u4e00-\u9fff])|</s>|<\|"
 )
 _NO_ANSWER = re.compile(
-    r"(?:consistent with|supported by|rounded to|given (?:above|by)|not|that|as follows|in|the following|unclear|unknown|based|because"
+    r"(?:consistent with|supported by|rounded to|given (?:above|by)|not(?! applicable)|that|as follows|in|the following|unclear|unknown|based|because"
     r"|obtained|given by|found|also|therefore|wrong)\b"
     r"|(?:correct|right|reasonable|consistent|verified|valid|unique|confirmed|plausible)\W*$",
     re.I,

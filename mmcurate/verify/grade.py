@@ -107,6 +107,12 @@ def _letters_only(said: str, gold: str) -> bool:
     return len(gold) > 1 and len(said) < 40 and same_math(said, gold)
 
 
+def _firsts(indexes: Sequence[int], options: Sequence[str]) -> set[int]:
+    """Returns for each option the first with the same text: naming either is the same answer. Those in the picture have none."""
+    texts = [option_text(o, i) for i, o in enumerate(options)]
+    return {texts.index(texts[i]) if texts and texts[i] else i for i in indexes}
+
+
 def _grade_choice(found: Extracted, gold: Gold) -> Grade:
     text, place = found.text, found.place
     read = read_choice(text, gold.options, gold.num_letters, same_math)
@@ -125,7 +131,7 @@ def _grade_choice(found: Extracted, gold: Gold) -> Grade:
         return Grade(Verdict.INCORRECT, text, "choice", f"{place}: names no option; the gold is {want}")
     indexes, how = read
     have = ", ".join(LETTERS[i] for i in indexes)
-    if set(indexes) == set(gold.named):
+    if _firsts(indexes, gold.options) == _firsts(gold.named, gold.options):
         return Grade(Verdict.CORRECT, text, "choice", f"{place}: {have}, by its {how}")
     return Grade(Verdict.INCORRECT, text, "choice", f"{place}: {have}, by its {how}; the gold is {want}")
 

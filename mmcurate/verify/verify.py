@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 import pydantic
 
-from mmcurate.chat import Failure
+from mmcurate.chat import Answer, Failure, Usage
 from mmcurate.errors import SettingsError
 from mmcurate.schema import GRADES, Grade, Verdict
-from mmcurate.step import Context, Runtime, Step, settings, with_passing_failures
+from mmcurate.step import Context, Runtime, Step, settings, with_passing_failures, with_spent
 from mmcurate.verify.grade import TIMEOUT_S, grade_tasks
 from mmcurate.verify.judge import judge_grade, judge_request, needs_judge
 from mmcurate.verify.policy import DEFAULT, Policy
@@ -31,7 +31,7 @@ class Verify(Step):
     that are correct, incorrect or no_answer (null where none is, or where there is no gold); and `num_scored`, how many those are.
 
     Attributes:
-        judge: an `OpenAIChat` at temperature 0, or None: then what no rule decides is `undecided`.
+        judge: an `OpenAIChat` or `VLLMChat` at temperature 0, or None: then what no rule decides is `undecided`.
         policy: what counts as the same answer where people differ: units, percent, rounding.
         workers: processes that grade; as many as there are processors unless given.
     """
@@ -40,7 +40,7 @@ class Verify(Step):
     policy: Policy = DEFAULT
     workers: Annotated[int | None, Runtime] = pydantic.Field(default=None, gt=0)
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
     provides: ClassVar[pa.Schema] = pa.schema(
         [
@@ -72,13 +72,26 @@ class Verify(Step):
         if self.judge is not None:
             self.judge.close()
 
+    def describe(self) -> Mapping[str, Any]:
+        return {} if self.judge is None else self.judge.describe()
+
+    def announce(self, plan: Mapping[str, float]) -> str:
+        if self.judge is None:
+            return ""
+        return f"what no rule decides goes to {self.judge.model}; how much that is, the rules tell"
+
     def status(self) -> Mapping[str, str]:
-        counts: Counter[str] = self._live.counts  # type: ignore[attr-defined]
+        live: _Live = self._live  # type: ignore[attr-defined]
+        counts, judged = live.counts, live.judged
         total = sum(counts.values())
-        if not total:
-            return {}
-        accepted = {"graded": f"{total:,}", "accepted": f"{counts[Verdict.CORRECT] / total:.1%}"}
-        return {**accepted, "errors": f"{counts[Verdict.ERROR]:,}"} if counts[Verdict.ERROR] else accepted
+        out = {"graded": f"{total:,}", "accepted": f"{counts[Verdict.CORRECT] / total:.1%}"} if total else {}
+        if counts[Verdict.ERROR]:
+            out["errors"] = f"{counts[Verdict.ERROR]:,}"
+        if judged.answers:
+            out["judged"] = f"{judged.answers:,}"
+            cost = self.judge.cost(judged.paid_prompt_tokens, judged.paid_tokens)
+            out.update({"US$": f"{cost:,.2f}"} if cost else {})
+        return {**out, **(self.judge.status() if self.judge is not None else {})}
 
     def rows_done(self) -> int:
         return self._live.rows_done()  # type: ignore[attr-defined]
@@ -99,8 +112,8 @@ class Verify(Step):
         live: _Live = self._live  # type: ignore[attr-defined]
         live.begin(len(rows), len(tasks))
         grades = grade_tasks(live.pool(self.workers), tasks, self.policy)
-        passing = self._judge(pairs, grades)
-        live.count(grades)
+        results = self._judge(pairs, grades)
+        live.count(grades, results)
         verdicts, rates, scored, start = [], [], [], 0
         for row in rows:
             mine = grades[start : start + len(row["responses"] or ())]
@@ -116,21 +129,24 @@ class Verify(Step):
                 "num_scored": pa.array(scored, pa.int32()),
             }
         )
-        return with_passing_failures(made, passing)
+        made = with_passing_failures(made, sum(isinstance(r, Failure) and r.passing for r in results))
+        said = [r for r in results if isinstance(r, Answer)]
+        tokens = {"prompt_tokens": sum(a.prompt_tokens for a in said), "tokens": sum(a.num_tokens for a in said)}
+        return with_spent(made, {"answers": len(said), **tokens}) if said else made
 
-    def _judge(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], grades: list[Grade]) -> int:
-        """Lets the judge decide what no rule did; returns how many of its failures may pass."""
+    def _judge(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], grades: list[Grade]) -> list[Answer | Failure]:
+        """Lets the judge decide what no rule did; returns what it said."""
         open_pairs = [i for i, (row, _) in enumerate(pairs) if needs_judge(grades[i], row["answer"])]
         if self.judge is None or not open_pairs:
-            return 0
+            return []
         requests = [
             judge_request(r["question"], r["options"] or [], r["answer"], _text(a))
             for r, a in (pairs[i] for i in open_pairs)
         ]
-        results = self.judge.answers(requests)
+        results: list[Answer | Failure] = self.judge.answers(requests)
         for i, result in zip(open_pairs, results, strict=True):
             grades[i] = judge_grade(result, grades[i])
-        return sum(isinstance(r, Failure) and r.passing for r in results)
+        return results
 
 
 def _text(response: dict[str, Any]) -> str:
@@ -154,6 +170,7 @@ class _Live:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.judged = Usage()
         self._pool: WorkerPool | None = None
         self._guard = threading.Lock()
         self._rows = self._tasks = 0
@@ -172,9 +189,12 @@ class _Live:
         done = self._pool.num_done if self._pool else 0
         return done * self._rows // self._tasks if self._tasks else 0
 
-    def count(self, grades: list[Grade]) -> None:
+    def count(self, grades: list[Grade], judged: list[Answer | Failure]) -> None:
         with self._guard:
             self.counts.update(g.verdict for g in grades)
+            for result in judged:
+                if isinstance(result, Answer):
+                    self.judged.add(result)
 
     def close(self) -> None:
         with self._guard:
