@@ -15,8 +15,8 @@ from mmcurate.dedup import text
 from mmcurate.export.dataset import anything, as_run
 from mmcurate.export.rl import read_rl
 from mmcurate.export.sft import read_sft
-from mmcurate.profile import MEASURES, Profile
 from mmcurate.layouts import Sample, samples
+from mmcurate.profile import MEASURES, Profile
 from mmcurate.run import Run
 
 MIN_JACCARD = 0.7
