@@ -15,8 +15,8 @@ from mmcurate.dedup import text
 from mmcurate.export.dataset import anything, as_run
 from mmcurate.export.rl import read_rl
 from mmcurate.export.sft import read_sft
+from mmcurate.layouts import Sample, samples
 from mmcurate.profile import MEASURES, Profile
-from mmcurate.published import Sample, samples
 from mmcurate.run import Run
 
 MIN_JACCARD = 0.7
@@ -199,7 +199,7 @@ def _shares(
     totals = [max(1, sum(p.rows.values())) for p in (run, published)]
     rows = []
     for kind in dict.fromkeys(k for k, _ in [*mine, *other]):
-        values = {v for k, v in [*mine, *other] if k == kind}
+        values = dict.fromkeys(v for k, v in [*mine, *other] if k == kind)
         largest = sorted(values, key=lambda v: -max(mine[kind, v] / totals[0], other[kind, v] / totals[1]))[:SHOWN]
         for value in largest:
             counts = mine[kind, value], other[kind, value]

@@ -12,8 +12,8 @@ import numpy as np
 
 from mmcurate.answers import answer_type, plain, split_options
 from mmcurate.dedup import text
+from mmcurate.layouts import Sample
 from mmcurate.prompts import clean_question, is_strict
-from mmcurate.published import Sample
 from mmcurate.verify.extract import extract
 
 MEASURES = ("question, characters", "pictures", "response, characters", "response, words", "response, tokens")

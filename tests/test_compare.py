@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import datasets
 import PIL.Image
@@ -17,6 +20,7 @@ from mmcurate.prompts import SYSTEM_PROMPT
 from mmcurate.sources import Files
 from mmcurate.verify import Verify
 from tests.conftest import picture, write_jsonl
+from tests.hub_server import serve
 
 RED, BLUE = picture("red"), picture((0, 0, 255, 40), mode="RGBA")  # an export shows blue on white
 QUESTIONS = [
@@ -183,6 +187,51 @@ def test_rows_that_cannot_be_read_are_counted(run, tmp_path):
     assert found.sources.rows[-1] == ["all", 8, 1, 4, 1]
     assert sum(found.unread.values()) == 2
     assert "not read: 1 rows" in repr(found)
+
+
+def test_a_run_without_traces(run, tmp_path):
+    pq.write_table(pa.Table.from_pylist(LLAVA), tmp_path / "rows.parquet")
+    bare = mm.Pipeline(Files(write_jsonl(tmp_path / "q.jsonl", QUESTIONS[3:]))).run(tmp_path / "bare")
+    found = mm.compare(bare, tmp_path / "rows.parquet")
+    assert found.sources.rows == [["rows", 0, 4, 0, 2], ["all", 0, 4, 0, 2]]
+    assert [r[1:] for r in found.overlap.rows] == [[0, 0, 2, None], [0, 0, 2, None], [0, 0, 0, None], [0, 0, 0, None]]
+
+
+CODE = """
+import sys
+import mmcurate as mm
+from mmcurate.errors import SourceError
+print(mm.compare(sys.argv[1], "owner/set").sources.rows)
+try:
+    mm.compare(sys.argv[1], "owner/nothing")
+except SourceError as error:
+    print(error)
+"""
+
+
+def test_every_config_of_a_set_on_the_hub(run, published, tmp_path):
+    folder = tmp_path / "hub" / "owner" / "set"
+    for name, rows in (("virl39k", published), ("puzzles", published.remove_columns(["data_source", "avg_reward"]))):
+        (folder / name).mkdir(parents=True)
+        rows.to_parquet(folder / name / "train-00000-of-00001.parquet")
+    configs = "".join(f"- config_name: {n}\n  data_files: {n}/*.parquet\n" for n in ("virl39k", "puzzles"))
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    server = serve(tmp_path / "hub")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment |= {
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": "any",
+    }
+    command = [sys.executable, "-c", CODE, str(run.path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110)
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 0, done.stderr
+    rows, error = done.stdout.splitlines()
+    assert rows == "[['llava_cot', 4, 0, 4, 0], ['virl39k', 0, 3, 0, 3], ['puzzles', 0, 3, 0, 0], ['all', 4, 6, 4, 3]]"
+    assert error.startswith("Hub data set 'owner/nothing': ")
 
 
 def test_what_is_no_set_is_a_clear_error(run, tmp_path):

@@ -78,6 +78,16 @@ def test_rows_by_exact_expectation(source, tmp_path):
     assert made.explain("open").reason == "its answer is a description, which no rule checks"
 
 
+def test_a_source_may_know_the_kind_of_an_answer(tmp_path):
+    rows = [
+        {"id": "a", "question": "What is it?", "answer": "An old house.", "answer_type": "description"},
+        {"id": "b", "question": "How much?", "answer": "12", "answer_type": "math"},
+        {"id": "c", "question": "How much?", "answer": "12", "answer_type": "float"},
+    ]
+    final = mm.Pipeline(Files(write_jsonl(tmp_path / "q.jsonl", rows))).run(tmp_path / "a").to_rl()
+    assert [(r["id"], r["answer_type"]) for r in final] == [("b", "math"), ("c", "number")]
+
+
 def test_unmeasured_questions_have_no_pass_rate(source, tmp_path):
     final = mm.Pipeline(source).run(tmp_path / "a").to_rl()
     assert set(final["pass_rate"]) == set(final["num_scored"]) == {None}

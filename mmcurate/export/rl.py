@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
 """A row of the RL set. `prompt` is what the teacher saw; `question`, `options` and `answer` are the source's own, which
 `verify.grade` takes; `answer_type` is "choice", "number", "math" or "text"; `pass_rate` and `num_scored` are null
 where no step measured them."""
+KINDS = ("choice", "number", "math", "text", "description")
 _VERSION = 1
 _OWN = ("id", "source", "licence", "question", "options", "answer", "images", "metadata")
 
@@ -63,14 +64,20 @@ def read_rl(run: Run, state: State, shard: int, check: Check) -> tuple[list[dict
     """Returns one shard's rows of the RL set, and what isn't in it; see `dataset.Read`."""
     alive = state.alive[shard]
     rows = state.table([(n, Ref(ROWS, n)) for n in _OWN], shard).to_pylist()
-    rates, counts = _rates(state, shard, rows)
+    metadata = [json.loads(row["metadata"] or "{}") for row in rows]
+    rates, counts = _rates(state, shard, metadata)
     asked = _prompt_ids(run, state, shard)
     system = {**run.prompts(), prompt_id(SYSTEM_PROMPT): SYSTEM_PROMPT}
     out, bad = [], []
-    for number, row, rate, count, asked_with in zip(alive, rows, rates, counts, asked, strict=True):
-        kind = answer_type(row["answer"], row["options"] or []) if (row["answer"] or "").strip() else None
-        if kind is None or kind == "description":
-            bad.append((int(number), f"its answer is a {kind}, which no rule checks" if kind else "no gold answer"))
+    for number, row, more, rate, count, asked_with in zip(alive, rows, metadata, rates, counts, asked, strict=True):
+        if not (row["answer"] or "").strip():
+            bad.append((int(number), "no gold answer"))
+            continue
+        kind = more.get("answer_type")  # a source may know
+        if kind not in KINDS:
+            kind = answer_type(row["answer"], row["options"] or [])
+        if kind == "description":
+            bad.append((int(number), "its answer is a description, which no rule checks"))
             continue
         if asked_with not in system:
             raise RunError(f"{run.path}: no step knows the system prompt {asked_with!r} of {row['id']!r}")
@@ -93,14 +100,13 @@ def read_rl(run: Run, state: State, shard: int, check: Check) -> tuple[list[dict
     return out, {"": drops([n for n, _ in bad], [None] * len(bad), [why for _, why in bad])}
 
 
-def _rates(state: State, shard: int, rows: list[dict[str, Any]]) -> tuple[list[float | None], list[int | None]]:
+def _rates(state: State, shard: int, metadata: list[dict[str, Any]]) -> tuple[list[float | None], list[int | None]]:
     """Returns each row's pass rate by the last step that measured one, or the one that a finished run brought."""
     measured = [e.name for e in state.entries.values() if {"pass_rate", "num_scored"} <= e.columns.keys()]
     if measured:
         rates, counts = (state.read(Ref(measured[-1], c), shard).to_pylist() for c in ("pass_rate", "num_scored"))
         return rates, counts
-    brought = [json.loads(row["metadata"] or "{}") for row in rows]
-    return [b.get("pass_rate") for b in brought], [b.get("num_scored") for b in brought]
+    return [more.get("pass_rate") for more in metadata], [more.get("num_scored") for more in metadata]
 
 
 def _prompt_ids(run: Run, state: State, shard: int) -> list[str]:

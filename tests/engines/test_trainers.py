@@ -205,3 +205,15 @@ def test_ms_swift_reads_the_rows(run, processor, tmp_path, monkeypatch):
     said = ["<think>So</think><answer>" + s + "</answer>" for s in rows["solution"]]
     scores = orms["mmcurate"]()(said, **{k: rows[k] for k in ("solution", "choices", "problem")})
     assert scores == [1.0] * len(RL)
+
+
+def test_ms_swift_takes_the_settings(run, tmp_path):
+    needs("swift.arguments")
+    from dataclasses import fields
+
+    from swift.arguments import RLHFArguments, SftArguments
+
+    for kind, arguments in (("sft", SftArguments), ("rl", RLHFArguments)):
+        script = (to_ms_swift(run, tmp_path / kind, kind) / "train.sh").read_text()
+        given = {word[2:] for word in script.split() if word.startswith("--")}
+        assert given <= {f.name for f in fields(arguments)}, "no argument is unknown to it"
