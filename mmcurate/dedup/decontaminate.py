@@ -49,7 +49,7 @@ class Decontaminate(Step):
     A question with pictures is a hit where one of its pictures is one of the other's (see `mmcurate.dedup.confirm` for
     what counts as the same) and the texts share enough words, or the other has no text. Where either side has no picture,
     the text alone decides: enough of its shingles (MinHash), or of the other's 8-word runs, are shared; and the numbers
-    are the same. A text of under 8 words, and one that its benchmark asks of several pictures, may be a template, and is no
+    are the same. A text of under 8 words, and one that its benchmark asks of several pictures or calls a template, is no
     hit alone, except that a short question without pictures hits the same question without pictures. Golds aren't
     looked at.
 
@@ -283,8 +283,8 @@ def _distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _templates(theirs: Signatures) -> np.ndarray:
-    """Returns which texts are asked of several pictures, (N,) bool."""
+    """Returns which texts are asked of several pictures, or are templates by their own word, (N,) bool."""
     texts, images = theirs.codes("text_key"), theirs.codes("images_key")
     pairs = np.unique(np.stack([texts, images], axis=1), axis=0)
     values, counts = np.unique(pairs[:, 0], return_counts=True)
-    return np.isin(texts, values[counts > 1])
+    return np.isin(texts, values[counts > 1]) | theirs.table["template"].to_numpy()

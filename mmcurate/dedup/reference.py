@@ -18,7 +18,7 @@ from mmcurate.canonical import as_table, canonical
 from mmcurate.dedup.near import NearSignatures, Signatures
 from mmcurate.schema import ROW
 from mmcurate.sources.hub import as_source
-from mmcurate.sources.source import MATCH_TEXT
+from mmcurate.sources.source import MATCH_TEXT, TEMPLATE
 
 _ROWS_AT_ONCE = 256
 
@@ -27,7 +27,8 @@ class Reference:
     """The questions of a source, a finished run or a `datasets.Dataset`, as signatures.
 
     It is read when it is first needed, once; its pictures are kept in a temporary folder until `close`. A row with a `match_text`
-    is compared by that instead of its question; an empty one leaves the comparison to the pictures.
+    is compared by that instead of its question (an empty one leaves the comparison to the pictures); with a true
+    `match_template` it is never compared by its text alone.
 
     Args:
         thing: what to read.
@@ -56,22 +57,23 @@ class Reference:
     @cached_property
     def _digest(self) -> str:
         hasher = hashlib.sha256()
-        for row, text, _ in self._rows():
-            told = [row["id"], row["question"], text, row["options"], [p["sha256"] for p in row["images"]]]
+        for row, text, template, _ in self._rows():
+            shas = [p["sha256"] for p in row["images"]]
+            told = [row["id"], row["question"], text, template, row["options"], shas]
             hasher.update(json.dumps(told).encode())
         return hasher.hexdigest()
 
-    def _rows(self) -> Iterator[tuple[dict[str, Any], str, list[tuple[str, bytes]]]]:
-        """Yields each row, the text that it is compared by, and its pictures."""
+    def _rows(self) -> Iterator[tuple[dict[str, Any], str, bool, list[tuple[str, bytes]]]]:
+        """Yields each row, the text that it is compared by, whether that is a template, and its pictures."""
         seen: dict[str, int] = {}
         for number, raw in enumerate(self.source):
             row, files = canonical(raw, number, seen)
             text = clean(raw.get(MATCH_TEXT))
-            yield row, row["question"] if text is None else text, files
+            yield row, row["question"] if text is None else text, bool(raw.get(TEMPLATE)), files
 
     @cached_property
     def table(self) -> pa.Table:
-        """Their `id`, `source`, `question`, `images` and the columns of `NearSignatures`.
+        """Their `id`, `source`, `question`, `images`, `template` and the columns of `NearSignatures`.
 
         Rows without a usable text or picture stay, since the other may match; `picture_problem` says what is wrong.
         """
@@ -79,15 +81,16 @@ class Reference:
         root, step, parts = Path(self._folder.name), NearSignatures(), []
         rows = self._rows()
         while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-            for row, _, files in batch:
+            for row, _, _, files in batch:
                 for picture, (path, data) in zip(row["images"], files, strict=True):
                     place = root / Path(path).name
                     if not place.exists():
                         place.write_bytes(data)
                     picture.update(path=str(place), bytes=None)
-            table = as_table([row for row, _, _ in batch])
-            compared = as_table([{**row, "question": text} for row, text, _ in batch])
+            table = as_table([row for row, *_ in batch])
+            compared = as_table([{**row, "question": text} for row, text, *_ in batch])
             made = step(compared.select(["id", *step.requires]))
+            made = made.append_column("template", pa.array([template for _, _, template, _ in batch], pa.bool_()))
             for name in ("id", "source", "question", "images"):
                 made = made.append_column(table.schema.field(name), table[name])
             parts.append(made)
@@ -109,4 +112,4 @@ class Reference:
 
 def _nothing() -> pa.Table:
     kept = [f for f in ROW if f.name in ("id", "source", "question", "images")]
-    return pa.schema([*NearSignatures.provides, *kept]).empty_table()
+    return pa.schema([*NearSignatures.provides, ("template", pa.bool_()), *kept]).empty_table()

@@ -114,4 +114,5 @@ class CharXiv(Published):
             template=template,
             **about,
             match_text=shared,
+            match_template=True,
         )

@@ -18,7 +18,8 @@ class DynaMath(Published):
     """DynaMath/DynaMath_Sample, a benchmark: 501 seeds, each drawn ten times with other numbers.
 
     A seed counts as solved in the worst case where all its variants are: `seed` and `variant` tell them apart. Values are
-    right within `tolerance`. Variants look alike by design; seed 302 has other golds for the same picture and text.
+    right within `tolerance`. Variants look alike by design: one is found by its picture, never by its text alone. Seed 302 has other golds
+    for the same picture and text.
 
     Attributes:
         split: the splits that are read, each a variant; "test" in the copy kcz358/DynaMath, which has all in one.
@@ -52,6 +53,7 @@ class DynaMath(Published):
             published_answer_type=raw.get("answer_type"),
             subject=raw.get("subject"),
             level=raw.get("knowledge_level"),
+            match_template=True,
         )
         # Its own answer types stray ("int", "single answer"): what the gold is decides.
         yield {**row, "tolerance": _TOLERANCE if row.get("answer_type") == "number" else None}

@@ -18,6 +18,9 @@ PROBLEM = "_problem"
 MATCH_TEXT = "match_text"
 """The key under which a benchmark's row says by which text others are compared with it, where that isn't its question: without
 a unit that was put behind it, or empty where the question is in the picture."""
+TEMPLATE = "match_template"
+"""The key under which a benchmark's row says that its text is one of a few that are asked of many pictures: no evidence without
+one."""
 IN_PICTURE = "Answer the question in the picture."
 """What is asked where a benchmark draws its question."""
 COLUMNS = ("id", "question", "options", "answer", "images", "source", "licence", "responses", "verdicts", PROBLEM)

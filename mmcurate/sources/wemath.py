@@ -67,5 +67,5 @@ def options_in_line(text: str) -> list[str]:
         if not mark:
             break
         marks.append(mark)
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)] * bool(marks)
     return [text[mark.end() : end].strip().rstrip(";").rstrip() for mark, end in zip(marks, ends, strict=True)]
