@@ -184,6 +184,8 @@ def test_mathvista(read):
     }
     assert gold_options(found["2"]["answer"], found["2"]["options"]) == (0,)
     assert found["3"]["match_text"] == "How wide is the card on this ruler?"
+    assert found["3"]["raw_question"] == "How wide is the card on this ruler?"
+    assert "raw_question" not in found["1"]
     assert found["3"]["unit"] == "cm"
     assert found["1"]["task"] == "geometry problem solving"
     assert found["1"]["skills"] == ["geometry reasoning"]
@@ -238,6 +240,13 @@ def test_mathverse(read):
     assert columns(found, "raw_answer")["7"] == ("118掳",)
     assert columns(found, "raw_answer")["9"] == ("6.4 (rounded to one decimal place)",)
     assert found["5"]["question_for_eval"].startswith(whole)
+    assert [found[id]["answer_type"] for id in ("1", "6", "8", "12", "13")] == [
+        "choice",
+        "number",
+        "math",
+        "choice",
+        "choice",
+    ]
     assert grade("<answer>D, C</answer>", found["13"]["answer"], question=found["13"]["question"]).verdict == "correct"
     assert grade("<answer>C</answer>", found["13"]["answer"], question=found["13"]["question"]).verdict == "incorrect"
 
@@ -348,23 +357,18 @@ def test_a_letter_that_is_another_options_text():
 
 def test_logicvista(read):
     found = read["logicvista"]
-    assert columns(found, "options", "answer", "licence") == {
-        "1": ([], "C", "Apache-2.0"),
-        "2": ([], "B, D", "unknown"),
-        "3": ([], "3", "unknown"),
-        "4": ([], None, "unknown"),
-        "5": (["10", "12", "14", "16"], "C", "unknown"),
+    assert columns(found, "options", "answer", "answer_type", "licence") == {
+        "1": ([], "C", "choice", "Apache-2.0"),
+        "2": ([], "B, D", "choice", "unknown"),
+        "3": ([], "3", "number", "unknown"),
+        "4": ([], None, None, "unknown"),
+        "5": (["10", "12", "14", "16"], "C", "choice", "unknown"),
     }
     assert found["5"]["question"] == "How many triangles? Select answers from A-D."
     assert (found["1"]["skill"], found["1"]["broad_capability"]) == (["inductive"], ["diagram"])
     asked = found["2"]["question"]
     said = {"B, D": "correct", "D and B": "correct", "BD": "correct", "B": "incorrect", "A, B, D": "incorrect"}
     assert {s: str(grade(f"<answer>{s}</answer>", "B, D", question=asked).verdict) for s in said} == said
-
-
-def picture_of(row, column, place=None):
-    """The bytes of a published row's picture."""
-    return row[column] if place is None else row[f"image_{place}"]
 
 
 def test_mmmu(read):
@@ -644,7 +648,7 @@ def test_real_rows_of_dynamath(tmp_path, data):
     assert audit(source, workers=1).failures == []
 
 
-def test_wemath_and_others_say_where_they_come_from(copies):
+def test_what_stands_behind_the_rows(copies):
     source = WeMath(path=copies / "wemath")
     list(source)
     (told,) = source.describe()

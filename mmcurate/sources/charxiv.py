@@ -91,6 +91,7 @@ class CharXiv(Published):
             reasoning_a_type=raw.get("reasoning_a_type"),
             reasoning_q_source=raw.get("reasoning_q_source"),
             **about,
+            raw_question=asked,
             match_text=asked,
         )
 

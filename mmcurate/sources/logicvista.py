@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mmcurate.sources.published import Published
+from mmcurate.answers import letters_of
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 _CLEARED = ("true", "yes", "y", "1", "1.0")
@@ -31,8 +32,8 @@ class LogicVista(Published):
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
         cleared = str(raw.get("liscenced")).strip().lower() in _CLEARED
-        yield self.question(
-            str(raw.get("id") or number),
+        row = self.question(
+            own_id(raw.get("id"), number),
             raw["question"],
             raw["answer"],
             images=raw["image"],
@@ -44,3 +45,6 @@ class LogicVista(Published):
             inner_source=raw.get("imagesource"),
             link=raw.get("sourcelink"),
         )
+        if letters_of(row["answer"] or "", 9):
+            row["answer_type"] = "choice"  # also several letters, of options that are in the picture
+        yield row

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from mmcurate.answers import split_options
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.sources.source import IN_PICTURE
 from mmcurate.step import settings
 
@@ -36,17 +36,18 @@ class MathVerse(Published):
     columns: ClassVar[tuple[tuple[str, ...], ...]] = (("question",), ("answer",), ("problem_version",))
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        about = raw.get("metadata") or {}
+        about = raw["metadata"] if isinstance(raw.get("metadata"), Mapping) else {}
         own, whole = (_mended(raw.get(name)) for name in ("question", "question_for_eval"))
         gold = _ROUNDED.sub("", _mended(raw["answer"])).strip()
         if _LETTERS.fullmatch(gold):
             gold = ", ".join(gold.split())
         drawn = raw["problem_version"] == "Vision Only"
-        yield self.question(
-            str(raw.get("sample_index") or number),
+        row = self.question(
+            own_id(raw.get("sample_index"), number),
             own or (IN_PICTURE if drawn else ""),
             gold,
             images=raw.get("image"),
+            raw_question=raw["question"],
             raw_answer=raw["answer"] if gold != raw["answer"] else None,
             problem_index=raw.get("problem_index"),
             problem_version=raw["problem_version"],
@@ -58,6 +59,9 @@ class MathVerse(Published):
             # A version's own text may say more than the one that all versions share.
             match_text=split_options(max(own, whole, key=len))[0],
         )
+        if row["answer"] and raw.get("question_type") == "multi-choice":
+            row["answer_type"] = "choice"  # also several letters, of options that are in the picture
+        yield row
 
 
 def _mended(text: Any) -> str:

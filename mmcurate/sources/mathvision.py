@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from mmcurate.answers import options_of
 from mmcurate.sources.golds import by_letter
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -32,11 +33,11 @@ class MathVision(Published):
     remarks: ClassVar[tuple[str, ...]] = ("the figures belong to the competitions that they were drawn for",)
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        options = raw["options"] or []
+        options = options_of(raw["options"])
         published = str(raw["answer"] or "")
         gold = published.replace("\f", "\\f")
         yield self.question(
-            str(raw.get("id") or number),
+            own_id(raw.get("id"), number),
             raw["question"],
             by_letter(gold, options),
             options=options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mmcurate.sources.published import Published
+from mmcurate.sources.published import Published, own_id
 from mmcurate.step import settings
 
 
@@ -30,10 +30,10 @@ class MathVista(Published):
     columns: ClassVar[tuple[tuple[str, ...], ...]] = (("question",), ("choices",), ("answer",), ("decoded_image",))
 
     def rows_of(self, raw: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
-        about = raw.get("metadata") or {}
+        about = raw["metadata"] if isinstance(raw.get("metadata"), Mapping) else {}
         asked, unit, precision = raw["question"], raw.get("unit"), raw.get("precision")
         yield self.question(
-            str(raw.get("pid") or number),
+            own_id(raw.get("pid"), number),
             f"{asked} (Unit: {unit})" if asked and unit else asked,
             raw["answer"],
             options=raw["choices"],
@@ -49,5 +49,6 @@ class MathVista(Published):
             grade=about.get("grade"),
             skills=about.get("skills"),
             language=about.get("language"),
+            raw_question=asked,
             match_text=asked,
         )

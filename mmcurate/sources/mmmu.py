@@ -12,7 +12,7 @@ from mmcurate.sources.golds import by_letter, clean_gold
 from mmcurate.sources.published import Published
 from mmcurate.step import settings
 
-_TAG = re.compile(r"<image[ _]?(\d+)>")
+_TAG = re.compile(r"<image[ _-]?(\d+)>", re.I)
 _SUBJECT = re.compile(r"^(?:dev|validation|test)_(.+)_\d+$")
 _PICTURES = range(1, 8)
 
@@ -58,6 +58,7 @@ class MMMU(Published):
             options=options,
             images=images,
             problem=problem,
+            raw_question=raw["question"],
             raw_answer=raw["answer"] if len(golds) > 1 else None,
             accepted_answers=[clean_gold(gold) for gold in golds] if len(golds) > 1 else None,
             question_type=raw.get("question_type"),
