@@ -107,17 +107,17 @@ class Hub(BaseHTTPRequestHandler):
     def _entries(self, name, under="", recursive=True, revision="main"):
         folder = self._folder(name, revision)
         found = sorted((folder / under).rglob("*") if recursive else (folder / under).glob("*"))
-        out = []
-        for p in found:
-            data = p.read_bytes() if p.is_file() else str(p).encode()
-            path = str(p.relative_to(folder))
-            entry = {"type": "file" if p.is_file() else "directory", "path": path, "size": len(data) * p.is_file()}
-            entry["oid"] = git_oid(data)
-            if p.suffix == ".parquet" and p.is_file():
-                entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
-                entry["oid"] = git_oid(entry["lfs"]["oid"].encode())
-            out.append(entry)
-        return out
+        return [self._entry(folder, p) for p in found]
+
+    def _entry(self, folder, p):
+        data = p.read_bytes() if p.is_file() else str(p).encode()
+        path = str(p.relative_to(folder))
+        entry = {"type": "file" if p.is_file() else "directory", "path": path, "size": len(data) * p.is_file()}
+        entry["oid"] = git_oid(data)
+        if p.suffix == ".parquet" and p.is_file():
+            entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
+            entry["oid"] = git_oid(entry["lfs"]["oid"].encode())
+        return entry
 
     def _visible(self, name):
         secret = self.server.private.get(name) and not self.headers.get("Authorization")
@@ -135,10 +135,10 @@ class Hub(BaseHTTPRequestHandler):
         return self._json({"url": url, "name": name})
 
     def _preupload(self, name, revision):
-        there = {e["path"]: e for e in self._entries(name, revision=revision)}
-        files = []
+        folder, files = self._folder(name, revision), []
         for file in json.loads(self.raw)["files"]:
-            known = there.get(file["path"], {})
+            place = folder / file["path"]
+            known = self._entry(folder, place) if place.exists() else {}
             mode = "lfs" if file["path"].endswith(self.server.lfs_suffixes) else "regular"
             oid = known.get("lfs", {}).get("oid") if mode == "lfs" else known.get("oid")
             files.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})

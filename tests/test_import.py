@@ -55,4 +55,4 @@ def test_names_that_stay():
     assert {"Distill"} <= set(distill.__all__)
     assert {"grade", "Verify"} <= set(verify.__all__)
     assert {"ExactDedup"} <= set(dedup.__all__)
-    assert {"to_sft"} <= set(export.__all__)
+    assert {"push_to_hub", "to_sft"} <= set(export.__all__)

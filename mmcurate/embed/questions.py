@@ -48,10 +48,7 @@ class Embeddings(Step):
 
     def __call__(self, table: pa.Table) -> pa.Table:
         rows = zip(table["question"].to_pylist(), table["options"].to_pylist(), strict=True)
-        texts = [
-            "\n".join([compared_text(q), *(option_text(o, i) for i, o in enumerate(os or ()))])
-            for q, os in rows
-        ]
+        texts = ["\n".join([compared_text(q), *(option_text(o, i) for i, o in enumerate(os or ()))]) for q, os in rows]
         text = unit_vectors(self.encoder, texts)
         image: list[np.ndarray | None] = [None] * table.num_rows
         if self.image_encoder is not None:

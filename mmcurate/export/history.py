@@ -37,6 +37,7 @@ class _History:
 
         self.run, self.state = run, run.state()
         self.lists = self.state.lists()
+        self.said = self._said()
         first = self._table(0) if self.state.num_shards else pa.table({})
         self.features = datasets.Features.from_arrow_schema(first.schema)
 
@@ -82,7 +83,7 @@ class Questions(_History):
         images = rows["images"].combine_chunks()
         made[HASHES] = _plain_list(relist(images.flatten().field("sha256"), lengths(images)))
         numbers = np.arange(rows.num_rows, dtype=np.int32)
-        for name, ref, along in self._said():
+        for name, ref, along in self.said:
             if not along:
                 made[name] = _plain_list(state.read(ref, shard, numbers))
         return pa.table({**made, **ShardFates(self.run, self.lists, shard).rows.columns()})
@@ -115,8 +116,8 @@ class Responses(_History):
         made = {"trace_id": fields.pop("trace_id"), **self._asked(shard, fates.owners[str(ref)])}
         made["step"] = pa.array([ref.step] * len(values), pa.string())
         made.update(fields)
-        last = [r for _, r, along in self._said() if along == str(ref) and r.column == "verdicts"][-1:]
-        for name, said, along in self._said():
+        last = [r for _, r, along in self.said if along == str(ref) and r.column == "verdicts"][-1:]
+        for name, said, along in self.said:
             if along != str(ref):
                 continue
             mine = _along(self.state.read(said, shard, numbers), counts)

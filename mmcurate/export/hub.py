@@ -39,7 +39,7 @@ class Pushed:
     Attributes:
         url: of the data set.
         commit: the commit that describes it.
-        num_files, num_bytes: what was sent; the rest was there already.
+        num_files, num_bytes: what was new there.
     """
 
     url: str
@@ -77,7 +77,7 @@ def push_to_hub(
         private: whether nobody else may see it. A repository that is there already must be just that.
         token: else that of `hf auth login`.
         revision: a branch, made where there is none; main unless given.
-        images: with False no picture leaves the machine, only its hash.
+        images: with False no picture leaves the machine, only its hash, and what the source says of it in `metadata`.
         licence_ok: licences, or names of sources, that you may publish though they are unknown (in public) or
             forbid changed versions, training or passing on (anywhere).
 
@@ -130,8 +130,11 @@ def _parts(run: Run, *, images: bool) -> Iterable[_Part]:
     made = [s for s in _SETS if (run.path / s[1]).exists()] or [s for s in _SETS[:1] if state.lists()]
     for name, _, maker, about in made:
         final = FinalSet(getattr(mmcurate.export, maker)(run), images=images)
+        seen: Counter[str] = Counter()
         for source, questions in final.sources().items():
             safe = re.sub(r"[^\w.-]+", "_", source or "unnamed")
+            seen[safe] += 1
+            safe += f"-{seen[safe]}" if seen[safe] > 1 else ""  # "a b" and "a/b"
             yield _Part(f"{name}-{safe}", f"{about}, from {source}", Pictured(final, questions), name)
     run = Run(run.path)  # the exports have recorded what they left out
     yield _Part("questions", "a question of the source, kept or not", Questions(run))

@@ -23,7 +23,7 @@ HASHES = "image_sha256"
 class FinalSet:
     """A final set in memory: where its questions begin, how large they are and which pictures they show.
 
-    Takes some 100 bytes a row and 300 a picture; the rows themselves stay on the disk.
+    Some numbers a row and the name of each picture are all that it holds; texts and pictures stay on the disk.
 
     Args:
         dataset: from `to_sft` or `to_rl`: rows with `images`, those of a `question_id` adjacent; without that column each

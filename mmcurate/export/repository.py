@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from mmcurate.errors import RunError
 from mmcurate.progress import say
 
-_MAX_TRIES = 10
+_MAX_TRIES = 12
 _MAX_WAIT_S = 60.0
 _PASSING = (408, 409, 412, 425, 429, 500, 502, 503, 504)
 """409 and 412: somebody else has committed meanwhile."""
@@ -25,7 +26,7 @@ class Repository:
         revision: a branch; main unless given.
 
     Attributes:
-        num_files, num_bytes: what was sent so far.
+        num_files, num_bytes: what was new there so far.
     """
 
     def __init__(self, name: str, *, token: str | None, revision: str | None) -> None:
@@ -109,18 +110,18 @@ class Repository:
 
     def _retry(self, what: str, call: Callable[[], Any]) -> Any:
         """Calls until it works; what won't pass by itself is raised at once."""
-        for number in range(_MAX_TRIES):
+        for number in itertools.count(1):
             try:
                 return call()
             except Exception as error:
                 wait_s = _wait_s(error, number)
-                if wait_s is None or number == _MAX_TRIES - 1:
+                if wait_s is None or number == _MAX_TRIES:
                     if _status(error) is None and not _is_lost(error):
                         raise
                     raise RunError(self._told(what, error)) from error
                 say(f"the Hub: {_first_line(error)}; trying again in {wait_s:,.0f} s")
                 time.sleep(wait_s)
-        raise AssertionError("unreachable")
+        return None  # never reached; for the type checker
 
     def _told(self, what: str, error: Exception) -> str:
         hint = "; log in with `hf auth login`, or pass token=" if _status(error) in (401, 403) else ""
@@ -160,7 +161,7 @@ def _wait_s(error: Exception, tries: int) -> float | None:
         said = str(headers.get("Retry-After", ""))
         if said.isdigit():
             return float(said)
-    return min(_MAX_WAIT_S, 2.0**tries)
+    return min(_MAX_WAIT_S, 2.0 ** (tries - 1))
 
 
 def _first_line(error: Exception) -> str:

@@ -20,9 +20,9 @@ from mmcurate.step import digest
 
 SHARD_BYTES = 500 << 20
 """How large a shard is, about: what the Hub asks for."""
-ROW_GROUP_BYTES = 256 << 20
-"""How large a row group is at most once its dictionaries are unfolded, which is what a reader has to hold. The Hub's viewer gives up
-at 300 MB, and Arrow can't hold 2 GB of a nested column in one piece."""
+ROW_GROUP_BYTES = 128 << 20
+"""How large a row group is at most once its dictionaries are unfolded, which is what a reader has to hold. The Hub's
+viewer gives up at 300 MB, and Arrow can't hold 2 GB of a nested column in one piece. One row may be larger."""
 _VERSION = 1
 _BYTES = "images.list.element.bytes"
 
