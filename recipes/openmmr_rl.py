@@ -57,7 +57,7 @@ def main() -> None:
     if len(options.teacher) > 1:
         parser.error("--teacher: a pass rate is one model's; give one")
 
-    demo = not (options.questions or options.teacher or options.source)
+    demo = not (options.questions or options.teacher or options.source or options.without)
     if options.questions:
         source: Any = common.named("--questions", options.questions)
     elif demo:

@@ -67,7 +67,7 @@ def main() -> None:
 
     if options.questions:
         source: Any = common.named("--questions", options.questions)
-    elif options.teacher or options.source:
+    elif options.teacher or options.source or options.without:
         parts = common.chosen(parser, options, sources)
         source = Mix(parts, caps={p.name: CAPS[p.name] for p in parts if p.name in CAPS}, seed=SEED, name="openmmr_sft")
     else:

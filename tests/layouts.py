@@ -7,6 +7,7 @@ written exactly so, instead of what would be made of the others. Rows may be a g
 import io
 import itertools
 import json
+import random
 import struct
 import tarfile
 import zipfile
@@ -22,16 +23,25 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _BATCH = 500
 
 
-def tiny_png(number, side=16):
-    """A PNG of one colour that no other number has; in microseconds."""
-
+def _png(side, colour_type, rows):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+    head = struct.pack(">IIBBBBB", side, side, 8, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
+
+
+def tiny_png(number, side=16):
+    """A PNG of one colour that no other number has; in microseconds."""
     pixel = (number & 0xFFFFFF).to_bytes(3, "big")
-    body = zlib.compress((b"\0" + pixel * side) * side, 1)
-    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return _png(side, 2, (b"\0" + pixel * side) * side)
+
+
+def mosaic(seed):
+    """A PNG of 6 x 6 grey tiles, 48 pixels wide and high; those of two seeds don't look alike. In microseconds."""
+    tiles = random.Random(f"mosaic-{seed}").randbytes(36)
+    lines = (b"".join(bytes([tile]) * 8 for tile in tiles[i : i + 6]) for i in range(0, 36, 6))
+    return _png(48, 0, b"".join((b"\0" + line) * 8 for line in lines))
 
 
 class Parts(io.RawIOBase):

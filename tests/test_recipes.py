@@ -11,7 +11,7 @@ from mmcurate import sources
 from mmcurate.chat import SimulatedTeacher
 from mmcurate.sources import Mix
 from tests.conftest import ROOT, questions, write_jsonl
-from tests.layouts import WRITERS, tiny_png
+from tests.layouts import WRITERS, mosaic
 
 SFT = ("LLaVACoT", "OpenVLThinker", "WeMathSFT", "MMR1", "MiroMind")
 RL = ("ViRL39K", "ThinkLite", "TQA", "WeMathStandard", "MMK12", "WeMathPro", "PuzzleVQA", "AlgoPuzzleVQA")
@@ -43,7 +43,7 @@ def rows(source, number):
             "question": f"The picture has {start} tiles, and {n} more are laid. How many has it then?",
             "answer": options[0],
             "options": options,
-            "images": [] if source == "MiroMind" else [tiny_png(start * 977)],
+            "images": [] if source == "MiroMind" else [mosaic(start)],
         }
 
 
@@ -143,7 +143,7 @@ def test_ones_own_folder(tmp_path):
     folder.mkdir()
     mine = [{**q, "images": [f"{i}.png"]} for i, q in enumerate(questions(12))]
     for i in range(12):
-        (folder / f"{i}.png").write_bytes(tiny_png(i * 9999))
+        (folder / f"{i}.png").write_bytes(mosaic(i * 9999))
     write_jsonl(folder / "questions.jsonl", mine)
     with SimulatedTeacher(sources.Files(folder)) as server:
         known = ("--questions", folder, "--teacher", f"{server.model}={server.base_url}", "--keep", 2)

@@ -13,12 +13,10 @@ import json
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,23 +32,12 @@ RL = {
     "WeMathPro": 4_552,
 }
 RL |= {"PuzzleVQA": 2_000, "AlgoPuzzleVQA": 1_800}
-SIDE = 48
-
-
-def mosaic(dice):
-    """A PNG of 6 x 6 tiles of random greys: no two look alike, and it takes microseconds."""
-    tiles = dice.randbytes(36)
-    rows = b"".join((b"\0" + b"".join(bytes([t]) * 8 for t in tiles[i : i + 6])) * 8 for i in range(0, 36, 6))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
 
 def drawn(source, number):
     """Yields rows: choices, numbers and formulas; two questions a picture; one in a hundred is a copy of an earlier one."""
+    from tests.layouts import mosaic
+
     words = [
         f"{a}{b}"
         for a in ("north", "south", "upper", "lower", "inner", "outer")
@@ -58,10 +45,10 @@ def drawn(source, number):
     ]
     for i in range(number):
         n = i if i % 100 != 99 else i - 50
-        dice, shown = random.Random(f"{source}-{n}"), random.Random(f"{source}-picture-{n // 2}")
+        dice = random.Random(f"{source}-{n}")
         a, b = dice.randint(2, 9999), dice.randint(2, 99)
         text = f"The picture shows a mosaic. The {dice.choice(words)} has weight {a}, the {dice.choice(words)} has weight {b}."
-        row = {"id": f"r{i}", "images": [mosaic(shown)]}
+        row = {"id": f"r{i}", "images": [mosaic(f"{source}-{n // 2}")]}
         if source.endswith("PuzzleVQA") or n % 3 == 0:
             options = [str(a + b + d) for d in dice.sample(range(-20, 20), 4)]
             answer = dice.choice(options)
