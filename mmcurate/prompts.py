@@ -77,9 +77,10 @@ def has_options(question: str, options: Sequence[str]) -> bool:
     """Whether a question's text already lists its options, in order."""
     text, position = plain(question), 0
     for i, option in enumerate(options):
-        label = re.compile(
-            rf"(?:^|\W)[(\[]?{LETTERS[i % 26].lower()}\s*[.):\]、]\s*{re.escape(plain(option_text(option, i)))}"
-        )
+        told = plain(option_text(option, i))
+        if told not in text:
+            return False
+        label = re.compile(rf"(?:^|\W)[(\[]?{LETTERS[i % 26].lower()}\s*[.):\]、]\s*{re.escape(told)}")
         match = label.search(text, position)
         if not match:
             return False

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from mmcurate.columns import read_digests, write_json
 from mmcurate.errors import RunError, RunFolderError
@@ -99,10 +98,6 @@ class Run:
             out.append((ref.column if alone else f"{ref.step}_{ref.column}", ref))
         return out
 
-    def table(self, shard: int, state: State) -> pa.Table:
-        """Returns one shard with all columns, of what is still in."""
-        return state.table(self.columns(state), shard)
-
     def dataset(self, after: str | None = None) -> Any:
         """Returns the rows still in, with every step's columns, as a `datasets.Dataset` whose pictures decode.
 
@@ -112,7 +107,8 @@ class Run:
         from mmcurate.report.huggingface import to_dataset
 
         state = self.state(after)
-        return to_dataset([self.table(s, state) for s in range(state.num_shards)])
+        columns = self.columns(state)
+        return to_dataset([state.table(columns, s) for s in range(state.num_shards)])
 
     def sample(self, num_questions: int = 20, where: str | None = None, seed: int = 0) -> Gallery:
         """Returns some of the questions still in with their traces, which a notebook shows with pictures.
