@@ -313,7 +313,7 @@ SHAPES = {
     "A. 3; B. 4; C. 5": ["3", "4", "5"],
     "A.3;B.4;C.5": ["3", "4", "5"],
     "A. x;y; B. z": ["x;y", "z"],
-    "A. shape ;A.; B. shape ;B.; C. no": ["shape ;A.", "shape ;B.", "no"],
+    "A. shape ;B.; B. shape ;C.; C. no": ["shape ;B.", "shape ;C.", "no"],
     "A．3；4; B．4; C．5": ["3；4", "4", "5"],
     "A. 3 cm B. 4 cm C. 5 cm": ["3 cm", "4 cm", "5 cm"],
     "A. 3; B. 4 C. 5; D. 6": ["3", "4", "5", "6"],
