@@ -20,7 +20,7 @@ Teacher and judge are served by vLLM on eight GPUs each, or run in this process 
     vllm serve Qwen/Qwen3-235B-A22B-Instruct-2507 --tensor-parallel-size 8 --max-model-len 32768 --generation-config vllm
 
 The same command continues a run that was stopped or killed, and asks for no answer twice: a larger --num-responses asks for the
-further ones, a --judge that is added later looks only at what no rule decides. The ablations of the paper are
+further ones, and a --judge may be added later, when the teacher's GPUs are free again: what was answered needs no teacher. The ablations of the paper are
 --num-responses 1, 2, 4, 8, another --teacher, and --without mmr1 --without miromind_m1. Your own questions come with
 --questions. Keys are read from MMCURATE_API_KEY (teachers) and MMCURATE_JUDGE_API_KEY (judge).
 """

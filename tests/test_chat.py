@@ -113,6 +113,20 @@ def test_unreachable(tmp_path):
             teacher.ask("Hello")
 
 
+def test_a_server_that_is_gone_and_comes_back_as_another(tmp_path):
+    with SimulatedTeacher([], root="first") as server, chat(server, tmp_path) as teacher:
+        said = teacher.ask("Hello").text
+    port = int(server.base_url.rpartition(":")[2].partition("/")[0])
+    with chat(server, tmp_path) as teacher:
+        assert teacher.ask("Hello").text == said
+        with pytest.raises(EndpointDown, match="cannot reach"):
+            teacher.ask("Hello again")
+        with SimulatedTeacher([], root="second", port=port):
+            with pytest.raises(ChatError, match=r"is back with .*second.*, and was .*first"):
+                teacher.ask("Hello again")
+            assert teacher.ask("Hello").text
+
+
 def test_wrong_key_and_wrong_model(tmp_path):
     with SimulatedTeacher([], api_key="right") as server:
         with (

@@ -347,3 +347,17 @@ def test_only_rows_for_which_a_condition_holds_are_asked(source, teacher, tmp_pa
 def test_a_condition_is_for_steps_that_see_shards():
     with pytest.raises(mm.errors.SettingsError, match="where is for steps of shard scope"):
         ExactDedup(where="id is not null")
+
+
+def test_a_judge_after_the_teacher_has_gone(source, tmp_path):
+    known = questions(NUMBER)
+    with SimulatedTeacher(known) as server:
+        asked = Distill(chat(server), num_responses=2)
+        mm.Pipeline(source, asked, Verify()).run(tmp_path / "run")
+    with SimulatedTeacher(known, model="judge") as judge:
+        steps = [Distill(chat(server), num_responses=2), Verify(judge=chat(judge, temperature=0.0))]
+        run = mm.Pipeline(source, *steps, mm.Filter("verdict = 'correct'", of="responses")).run(tmp_path / "run")
+        assert run.complete
+        more = Files(write_jsonl(tmp_path / "q.jsonl", questions(NUMBER + 1)), name="q")
+        with pytest.raises(mm.errors.EndpointDown, match="cannot reach"):
+            mm.Pipeline(more, *steps).run(tmp_path / "run")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from mmcurate.chat.batch import Batch
 from mmcurate.chat.request import Answer
 from mmcurate.chat.store import AnswerStore, shared
-from mmcurate.errors import Stopped
+from mmcurate.errors import ChatError, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class Live:
         self.backend: Backend | None = None
         self.store: AnswerStore | None = None
         self.identity: dict[str, Any] | None = None
+        self.assumed: ChatError | None = None
+        """Why the identity is the one of the last time: the model can't be asked now."""
         self.in_flight: dict[bytes, list[tuple[Batch, int]]] = {}
         self.usage = Usage()
         self.say: Callable[[str], None] = log.warning

@@ -19,7 +19,7 @@ from mmcurate.chat.live import Backend, Live, Usage
 from mmcurate.chat.request import Answer, ChatRequest, Failure, seed
 from mmcurate.chat.sender import Done
 from mmcurate.chat.store import AnswerStore, cache_folder, shared
-from mmcurate.errors import RequestFailed
+from mmcurate.errors import ChatError, RequestFailed
 from mmcurate.step import Runtime, digest, settings
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,23 @@ class ChatModel(ABC):
     @abstractmethod
     def _identify(self) -> dict[str, Any]:
         """Returns what tells this model and its revision from every other. Raises where it can't be asked."""
+
+    def _confirm(self) -> None:
+        """Asks the model again who it is, where that was only remembered, before anything is sent.
+
+        Raises:
+            EndpointDown: it still can't be asked.
+            ChatError: it is another one now.
+        """
+        live = self._state()
+        if live.assumed is None:
+            return
+        before, live.identity, live.assumed = live.identity, None, None
+        now = self.identity()
+        if live.assumed is not None:
+            raise live.assumed
+        if now != before:
+            raise ChatError(f"{self.where()} is back with {now}, and was {before}: run the same command again")
 
     @abstractmethod
     def _open_backend(self) -> Backend:
@@ -165,6 +182,8 @@ class ChatModel(ABC):
         # Looked up only now: what another thread asked is either still in flight or already stored.
         try:
             stored = store.get(mine, self.max_tokens)
+            if len(stored) < len(mine):
+                self._confirm()
             for key, request in mine.items():
                 if key in stored:
                     self._tell(key, stored[key])

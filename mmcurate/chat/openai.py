@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,8 +20,15 @@ from mmcurate.chat.model import ChatModel
 from mmcurate.chat.request import ChatRequest
 from mmcurate.chat.sender import Done
 from mmcurate.chat.transport import AiohttpTransport, ClientTransport, Transport
-from mmcurate.errors import SettingsError
-from mmcurate.step import Runtime, settings
+from mmcurate.errors import EndpointDown, SettingsError
+from mmcurate.step import Runtime, digest, settings
+
+
+def _remembered(place: Path) -> dict[str, str] | None:
+    try:
+        return dict(json.loads(place.read_text("utf-8"))["served"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @settings
@@ -97,8 +107,25 @@ class OpenAIChat(ChatModel):
         return AiohttpTransport(self.base_url, self._key(), self.timeout_s, self.concurrency + 8)
 
     def _identify(self) -> dict[str, Any]:
-        """Asks the server which revision it serves."""
-        return {"model": self.model, "served": self._backend().identity()}
+        """Asks the server which revision it serves; where it is down, what it served last time is taken, until it is needed."""
+        place = self.answer_store().folder / f"served-{digest([self.model, self.where()])[:16]}.json"
+        known = _remembered(place)
+        try:
+            served = self._backend().identity()
+        except EndpointDown as error:
+            if known is None:
+                raise
+            live = self._state()
+            live.say(f"{self.where()} is down; the answers that it gave before are taken from the answer store")
+            live.assumed, served = error, known
+        else:
+            if served != known:
+                temporary = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+                temporary.write_text(
+                    json.dumps({"model": self.model, "where": self.where(), "served": served}), "utf-8"
+                )
+                os.replace(temporary, place)
+        return {"model": self.model, "served": served}
 
     def _sampling(self) -> dict[str, Any]:
         return {**super()._sampling(), **self.extra_body}
