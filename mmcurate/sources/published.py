@@ -37,8 +37,8 @@ class Published(Source):
     """A published data set, read from the Hub or from a local copy in the layout that it was published in.
 
     A subclass is a page of settings and `rows_of`. Rows come with `answer_type` ("choice", "number", "math", "text" or
-    "description"), with `raw_answer` and `raw_question` where those were cleaned, and with whatever columns the set has
-    besides. Pictures beside the rows are read when a run takes the row, by member where they lie in archives.
+    "description"), with `raw_answer` and `raw_question` where those were cleaned, with `image_paths` where pictures lie beside the
+    rows, and with whatever columns the set has besides. Pictures beside the rows are read when a run takes the row, by member where they lie in archives.
 
     Attributes:
         path: a local copy: its folder, or its data file. Read from the Hub unless given.
@@ -200,6 +200,8 @@ class Published(Source):
             problem = f"empty question: {columns[0]} is empty"
         # One without a gold keeps its pictures: others may have to stay clear of it.
         shown = [] if problem else self._pictures(images)
+        if paths := [picture.name for picture in shown if isinstance(picture, Member)]:
+            more["image_paths"] = paths
         if not problem and not answer and not more.get("responses"):
             problem = f"no answer: {columns[1]} is empty"
         if answer:
