@@ -33,7 +33,7 @@ def main() -> None:
         [python, "-m", "ruff", "format", "--check", "--quiet", "."],
         [str(PLACE / "bin" / "lint-imports")],
         [python, "-m", "mypy"],
-        [python, "-m", "pytest", "--durations=8", *options],
+        [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "--durations=8", *options],
     ):
         begin = time.monotonic()
         print(f"$ {' '.join(command).replace(str(ROOT) + os.sep, '')}", flush=True)
