@@ -35,6 +35,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     add("--input-price", type=float, default=0.0, metavar="USD", help="of a million tokens sent, for the cost")
     add("--output-price", type=float, default=0.0, metavar="USD", help="of a million tokens answered")
     add("--push", metavar="OWNER/NAME", help="push the result to the Hugging Face Hub, into a private data set")
+    add("--no-images", action="store_true", help="push hashes and source paths instead of pictures")
     return made
 
 
@@ -150,7 +151,7 @@ def finish(options: argparse.Namespace, run: mm.Run, seconds: float, **sets: Any
     print(f"final = datasets.load_from_disk({str(folders[0])!r})")
     print(f"run = mmcurate.open({str(run.path)!r})  # run.sample(20), run.explain(id), run.report()")
     if options.push:
-        print(f"\npushed to {run.push_to_hub(options.push)}")
+        print(f"\npushed to {run.push_to_hub(options.push, images=not options.no_images)}")
 
 
 def summary(run: mm.Run, sets: dict[str, int], seconds: float) -> str:

@@ -91,7 +91,7 @@ def main() -> None:
                 # mm.Filter("pass_rate > 0 and pass_rate < 1", name="neither_always_nor_never"),
             ]
         run = mm.Pipeline(source, *steps).run(options.out or "runs/openmmr_rl", sample=options.sample)
-        final = run.to_rl(run.path / "final")
+        final = run.to_rl()
         common.finish(options, run, time.monotonic() - begin, **{"questions in the set": final})
 
 

@@ -127,7 +127,7 @@ def test_the_whole_rl_recipe(copies, teacher, tmp_path):
     run("openmmr_rl", *known, "--num-responses", 4, out=tmp_path / "run")
     made = mm.open(tmp_path / "run")
     assert made.funnel().rows[0].num_in == 12 * 8
-    final = made.to_rl(made.path / "final")
+    final = made.to_rl()
     assert len(final) == 12 * 8 - 7, "what a source shares with the one before it goes"
     assert final.select_columns("source").to_pandas().value_counts()["virl39k",] == 12
     row = final.select_columns(["answer", "answer_type", "pass_rate", "num_scored", "prompt"])[0]
