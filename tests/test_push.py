@@ -252,6 +252,22 @@ def test_the_whole_story_is_there(hub, run):
     assert {row["trace_id"] for row in responses if row["kept"]} == set(wanted(run))
 
 
+def test_both_final_sets(hub, tmp_path):
+    made = distilled(Procedural(16), tmp_path / "runs" / "a", each=2)
+    sft, rl = made.to_sft(), made.to_rl()
+    push(hub, made)
+    names, sizes, got = load(hub, "rl", streaming=True)
+    assert names == ["sft", "rl", "questions", "responses"]
+    assert sizes == [list(rl[0]["images"][0].size)]
+    columns = ("id", "prompt", "answer", "answer_type", "options", "pass_rate", "num_scored", "source")
+    assert [{c: row[c] for c in columns} for row in got] == rl.select_columns(columns).to_list()
+    assert len(load(hub, "sft")[2]) == len(sft)
+    told = {row["id"]: row for row in load(hub, "questions")[2]}
+    for id, row in told.items():
+        known = made.explain(id)
+        assert (row["kept"], row["dropped_by"]) == (known.kept, known.dropped_by or None)
+
+
 def test_answers_that_never_came_are_there(hub, tmp_path):
     with SimulatedTeacher(Procedural(6), faults=Faults(failing=0.4)) as server:
         chat = OpenAIChat(server.model, server.base_url, max_retries=0)
