@@ -82,7 +82,10 @@ def main() -> None:
     ]
     if benchmarks := common.against(parser, options):
         steps += [Decontaminate(against=benchmarks), mm.Filter("benchmark_match is null", name="in_no_benchmark")]
-    steps += [GoldAudit(), mm.Filter("gold_problem is null", name="gold_is_accepted")]
+    steps += [
+        GoldAudit(where="rows.responses is null"),  # ready traces are taken as they are
+        mm.Filter("gold_problem is null", name="gold_is_accepted"),
+    ]
 
     with ExitStack() as stack:
         judge = common.chat(options, "--judge", options.judge, temperature=0.0, max_tokens=8) if options.judge else None
