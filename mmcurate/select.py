@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -174,17 +174,21 @@ def _input(columns: Columns, state: State, shard: int) -> tuple[pa.Table, np.nda
     return pa.table(out), rows, index
 
 
-def _query(table: pa.Table, sql: str, what: str) -> Any:
+def _queries(tables: Iterable[pa.Table], sql: str, what: str) -> list[pa.Table]:
+    """Returns what a query says of each table `t`, over one connection: opening one costs more than the query."""
     import duckdb
 
-    failure = ""
+    out, failure = [], ""
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("t", table)
         try:
-            return connection.sql(sql).to_arrow_table()
+            for table in tables:
+                connection.register("t", table)
+                out.append(connection.sql(sql).to_arrow_table())
         except duckdb.Error as error:
             failure = str(error).splitlines()[0]
-    raise SettingsError(f"{what}: {failure}")  # out here: an error that keeps the connection alive prints at exit
+    if failure:  # raised out here: an error that keeps the connection alive prints at exit
+        raise SettingsError(f"{what}: {failure}")
+    return out
 
 
 def _drops(rows: np.ndarray, index: np.ndarray, reasons: Sequence[str]) -> pa.Table:
@@ -223,13 +227,22 @@ class Filter:
 
     def drops(self, state: State, shards: Sequence[int]) -> list[pa.Table]:
         """Returns what goes, for each shard, with the part of the condition that failed first."""
-        return [self._shard(state, shard) for shard in shards]
-
-    def _shard(self, state: State, shard: int) -> pa.Table:
         parts, _ = self._parsed  # type: ignore[attr-defined]
-        table, rows, index = _input(self.find(state), state, shard)
+        columns, places = self.find(state), []
+
+        def tables() -> Iterator[pa.Table]:
+            for shard in shards:
+                table, *place = _input(columns, state, shard)
+                places.append(place)
+                yield table
+
         said = ", ".join(f"({part})::BOOLEAN AS c{i}" for i, part in enumerate(parts))
-        results = _query(table, f"SELECT {said} FROM t", f"Filter({self.where!r})")
+        results = _queries(tables(), f"SELECT {said} FROM t", f"Filter({self.where!r})")
+        return [self._told(result, *place) for result, place in zip(results, places, strict=True)]
+
+    def _told(self, results: pa.Table, rows: np.ndarray, index: np.ndarray) -> pa.Table:
+        """Returns what goes of a shard, by what each part of the condition says of its rows or traces."""
+        parts, _ = self._parsed  # type: ignore[attr-defined]
         answers = [results[f"c{i}"].to_pylist() for i in range(len(parts))]
         bad, reasons = [], []
         for i, values in enumerate(zip(*answers, strict=True)):
@@ -270,12 +283,16 @@ class AtMost:
     def drops(self, state: State, shards: Sequence[int]) -> list[pa.Table]:
         """Returns what goes, for each shard."""
         columns = self.find(state)
-        parts, orders = [], []
-        for shard in shards:
-            table, rows, index = _input(columns, state, shard)
-            parts.append((np.full(len(rows), shard, np.int64), rows, index))
-            if self.order:
-                orders += _query(table, f"SELECT ({self.order}) AS o FROM t", f"AtMost({self.order!r})")["o"].chunks
+        parts: list[tuple[np.ndarray, ...]] = []
+
+        def inputs() -> Iterator[pa.Table]:
+            for shard in shards:
+                table, rows, index = _input(columns, state, shard)
+                parts.append((np.full(len(rows), shard, np.int64), rows, index))
+                yield table
+
+        sql = f"SELECT ({self.order or 'NULL'}) AS o FROM t"
+        orders = [chunk for told in _queries(inputs(), sql, f"AtMost({self.order!r})") for chunk in told["o"].chunks]
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0, np.int32)] * 3
         tables = dict(zip(("shard", "row", "i"), map(pa.array, joined), strict=True))
         if self.order:
@@ -283,7 +300,7 @@ class AtMost:
         group = "PARTITION BY shard, row" if self.of else ""
         order_by = ("o NULLS LAST, " if self.order else "") + "shard, row, i"
         sql = f"SELECT shard, row, i, row_number() OVER ({group} ORDER BY {order_by}) AS place FROM t ORDER BY shard, row, i"
-        placed = _query(pa.table(tables), sql, "AtMost")
+        [placed] = _queries([pa.table(tables)], sql, "AtMost")
         shard_of, place = placed["shard"].to_numpy(), placed["place"].to_numpy()
         row, i = placed["row"].to_numpy(), placed["i"].to_numpy()
         what = "traces a question" if self.of else "rows"
