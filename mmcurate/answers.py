@@ -37,7 +37,7 @@ def options_of(value: Any) -> list[str]:
             for read in (json.loads, ast.literal_eval):
                 try:
                     return options_of(read(text))
-                except (ValueError, SyntaxError):
+                except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
                     continue
         return [value] if text else []
     if isinstance(value, Mapping):

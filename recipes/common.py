@@ -14,10 +14,17 @@ from typing import Any
 import mmcurate as mm
 from mmcurate.chat import OpenAIChat, SimulatedTeacher, VLLMChat
 from mmcurate.errors import MMCurateError, SettingsError, Stopped, did_you_mean
+from mmcurate.export.licences import allows
 from mmcurate.sources import BENCHMARKS, Files, Hub
 
 COMMERCIAL = "licence is not null and not regexp_matches(lower(licence), '(^|[-_ ])nc([-_ ]|$)|non-?commercial|research|unknown')"
 """The rows whose licence doesn't forbid commercial use."""
+GOOD_GOLD = "gold_problem is null"
+"""The rows whose own gold the verifier accepts: no other answer to the rest could be found right by a rule."""
+GOLD_FOR_A_JUDGE = (
+    "gold_problem is null or (gold_problem like 'undecided%' and gold_problem not like 'undecided as row%')"
+)
+"""Those, and the ones whose gold only a judge can compare, such as a sentence."""
 _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 
 
@@ -74,7 +81,14 @@ def chosen(
     for name in options.without:
         if name not in (*sources, "benchmarks"):
             made.error(f"--without {name}: no such source{did_you_mean(name, [*sources, 'benchmarks'])}")
-    return [kind(path=paths.get(name)) for name, kind in sources.items() if name not in options.without]
+    kept = {name: kind for name, kind in sources.items() if name not in options.without}
+    if options.no_nc:  # left out before they are read
+        kept = {name: kind for name, kind in kept.items() if allows(kind.licence) == "free"}
+        if not kept:
+            made.error(
+                "--no-nc leaves no source: none of " + ", ".join(sources) + " has a licence that allows commercial use"
+            )
+    return [kind(path=paths.get(name)) for name, kind in kept.items()]
 
 
 def _pair(
@@ -121,11 +135,18 @@ def chat(options: argparse.Namespace, option: str, text: str, **sampling: Any) -
     return OpenAIChat(model, where, api_key=os.environ.get(key, ""), **shared)
 
 
+def good_gold(options: argparse.Namespace) -> mm.Filter:
+    """Returns the filter of golds that can be verified, with or without a judge."""
+    return mm.Filter(GOLD_FOR_A_JUDGE if options.judge else GOOD_GOLD, name="gold_is_accepted")
+
+
 def teachers(options: argparse.Namespace, stack: ExitStack, source: Any, **sampling: Any) -> list[Any]:
     """Returns the teachers, or where none is named a simulated one, which knows the golds of the source."""
     prices = {"input_price": options.input_price, "output_price": options.output_price}
     if options.teacher:
         return [chat(options, "--teacher", text, **prices, **sampling) for text in options.teacher]
+    if options.push:
+        raise SettingsError("--push needs a --teacher: what a simulated one invents is for nobody else")
     logging.getLogger("mmcurate").info("no --teacher: a simulated one answers, which knows most golds")
     demo = stack.enter_context(SimulatedTeacher(source))
     return [OpenAIChat(demo.model, demo.base_url, store=options.store, **prices, **sampling)]

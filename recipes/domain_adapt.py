@@ -55,7 +55,7 @@ def main() -> None:
             NearDedup(),
             mm.Filter("near_dedup.duplicate_of is null", name="no_near_duplicate"),
             GoldAudit(),
-            mm.Filter("gold_problem is null", name="gold_is_accepted"),
+            common.good_gold(options),
             Distill(teacher, num_responses=options.num_responses, **common.prompt(options)),
             Verify(judge=judge),
             mm.Filter("verdict = 'correct'", of="responses", name="correct"),

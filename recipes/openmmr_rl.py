@@ -76,7 +76,7 @@ def main() -> None:
     ]
     if benchmarks := common.against(parser, options):
         steps += [Decontaminate(against=benchmarks), mm.Filter("benchmark_match is null", name="in_no_benchmark")]
-    steps += [GoldAudit(), mm.Filter("gold_problem is null", name="gold_is_accepted")]
+    steps += [GoldAudit(), common.good_gold(options)]
 
     with ExitStack() as stack:
         if demo or options.teacher:

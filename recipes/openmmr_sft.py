@@ -56,14 +56,13 @@ def main() -> None:
     parser.add_argument(
         "--descriptions",
         action="store_true",
-        help="take LLaVA-CoT's open descriptions too (taken whenever there is a judge)",
+        help="take LLaVA-CoT's open descriptions too, which only a judge can compare",
     )
-    descriptions = partial(LLaVACoT, descriptions=True)
     sources = {kind.name: kind for kind in (LLaVACoT, OpenVLThinker, WeMathSFT, MMR1, MiroMind)}
     common.add_sources(parser, list(sources))
     options, begin = parser.parse_args(), time.monotonic()
-    if options.descriptions or options.judge:
-        sources["llava_cot"] = descriptions
+    if options.descriptions:
+        sources["llava_cot"] = partial(LLaVACoT, descriptions=True)
 
     if options.questions:
         source: Any = common.named("--questions", options.questions)
@@ -84,7 +83,7 @@ def main() -> None:
         steps += [Decontaminate(against=benchmarks), mm.Filter("benchmark_match is null", name="in_no_benchmark")]
     steps += [
         GoldAudit(where="rows.responses is null"),  # ready traces are taken as they are
-        mm.Filter("gold_problem is null", name="gold_is_accepted"),
+        common.good_gold(options),
     ]
 
     with ExitStack() as stack:

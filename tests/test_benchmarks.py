@@ -581,7 +581,9 @@ def test_templates_match_nobody_by_their_text(copies, read):
         [{"id": "a", "question": "What is the true bearing of P from Q?"}, {"id": "b", "question": long}]
     )
     found = mm.apply(Decontaminate(against=benchmarks(["mathverse"], path=copies)), table)
-    assert found["benchmark_match"] == ["mathverse:mathverse-8", None]
+    assert found["benchmark_match"] == ["mathverse:mathverse-8", "mathverse:mathverse-1"], (
+        "its versions are one problem"
+    )
 
 
 def test_a_row_without_a_gold_is_stayed_clear_of(copies, read):

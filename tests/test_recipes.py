@@ -104,14 +104,18 @@ def test_other_settings_of_the_sft_recipe(copies, teacher, tmp_path):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Think, then answer in <answer> tags.")
     two = [f"{teacher.model}={teacher.base_url}"] * 2
-    options = ["--teacher", two[0], "--teacher", two[1], "--prompt", prompt, "--num-responses", 1, "--no-nc"]
+    options = ["--teacher", two[0], "--teacher", two[1], "--prompt", prompt, "--num-responses", 1]
     options += ["--without", "benchmarks", "--without", "mmr1", "--without", "miromind_m1", *local(copies, SFT[:3])]
     run("openmmr_sft", *options, out=tmp_path / "run")
     made = mm.open(tmp_path / "run")
     assert set(made.prompts().values()) == {prompt.read_text()}
     assert set(made.funnel().traces) == {"distill.responses", "distill_2.responses"}
-    assert made.funnel().rows[1].step == "commercial_licence"
-    assert made.funnel().rows[1].num_out == 0, "none of these has a licence that allows commercial use"
+    for options, told in (
+        (["--no-nc", *local(copies, SFT)], "--no-nc leaves no source"),
+        (["--push", "me/x"], "needs a --teacher"),
+    ):
+        wrong = run("openmmr_sft", *options, out=tmp_path / "no", check=False)
+        assert (wrong.returncode, told in wrong.stderr) == (2, True)
     wrong = run("openmmr_sft", "--source", "lava_cot=x", out=tmp_path / "no", check=False)
     assert (wrong.returncode, "did you mean 'llava_cot'" in wrong.stderr) == (2, True)
     wrong = run("openmmr_sft", "--without", "mmr", out=tmp_path / "no", check=False)

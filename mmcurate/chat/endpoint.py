@@ -48,6 +48,7 @@ class Endpoint(Sender):
         self.model, self.where, self.max_retries = model, where, max_retries
         self._scrub = scrub
         self._answered = False
+        self._served: dict[str, str] | None = None
         self._limiter = Limiter(concurrency)
         self._probe: asyncio.Task[None] | None = None
         self._transport = self._run(self._make(make_transport))
@@ -64,7 +65,10 @@ class Endpoint(Sender):
             Unauthorized: the key was refused.
             ModelNotFound: the server has other models.
         """
-        reply: Reply = self._run(self._models())
+        self._served = self._read_models(self._run(self._models()))
+        return self._served
+
+    def _read_models(self, reply: Reply) -> dict[str, str]:
         if reply.status in (401, 403):
             raise Unauthorized(f"{self.where} refused the key (HTTP {reply.status}); pass api_key=")
         if reply.status in (404, 405, 501):
@@ -172,6 +176,7 @@ class Endpoint(Sender):
             try:
                 reply = await self._transport.models()
                 if reply.status not in (502, 503, 504):
+                    self._compare(reply)
                     return True
             except EndpointDown:
                 pass
@@ -190,12 +195,31 @@ class Endpoint(Sender):
             try:
                 reply = await self._transport.models()
                 if reply.status not in (502, 503, 504):
+                    self._compare(reply)
                     break
             except EndpointDown:
                 continue
         self.say(f"{self.where} is back after {self._loop.time() - begin:.0f} s")
         self._probe = None
         self._limiter.resume()
+
+    def _compare(self, reply: Reply) -> None:
+        """Stops the sending where another model is back than the one that the answers' keys name.
+
+        Raises:
+            EndpointDown: there is no list of models yet.
+        """
+        if self._served is None:
+            return
+        try:
+            now = self._read_models(reply)
+        except (Unauthorized, ModelNotFound) as error:
+            self._fatal = error
+            return
+        if now != self._served:
+            self._fatal = ChatError(
+                f"{self.where} is back with {now}, and was {self._served}: run the same command again"
+            )
 
     def status(self) -> dict[str, str]:
         """Returns what a progress line shows: nothing while all is well."""

@@ -55,6 +55,7 @@ class Live:
 
     def __init__(self) -> None:
         self.guard = threading.Lock()
+        self.asking = threading.Lock()
         self.backend: Backend | None = None
         self.store: AnswerStore | None = None
         self.identity: dict[str, Any] | None = None
@@ -68,6 +69,8 @@ class Live:
         """Closes the backend, then the store, so that no answer comes after the store is gone."""
         if self.backend is not None:
             self.backend.close()
+        if self.assumed is not None:
+            self.identity = self.assumed = None
         with self.guard:
             waiting = [w for one in self.in_flight.values() for w in one]
             self.in_flight.clear()

@@ -79,14 +79,21 @@ class ChatModel(ABC):
             ChatError: it is another one now.
         """
         live = self._state()
-        if live.assumed is None:
-            return
-        before, live.identity, live.assumed = live.identity, None, None
-        now = self.identity()
-        if live.assumed is not None:
-            raise live.assumed
-        if now != before:
-            raise ChatError(f"{self.where()} is back with {now}, and was {before}: run the same command again")
+        with live.asking:
+            before, live.assumed = live.assumed, None
+            if before is None:
+                return
+            try:
+                now = {**self._identify(), **self._sampling()}
+                if live.assumed is not None:
+                    raise live.assumed
+                if now != live.identity:
+                    raise ChatError(
+                        f"{self.where()} is back with {now}, and was {live.identity}: run the same command again"
+                    )
+            except BaseException:
+                live.assumed = before
+                raise
 
     @abstractmethod
     def _open_backend(self) -> Backend:

@@ -112,6 +112,8 @@ class OpenAIChat(ChatModel):
         known = _remembered(place)
         try:
             served = self._backend().identity()
+            if known and not served:  # a gateway whose server is still starting
+                raise EndpointDown(f"{self.where()}/models has no list of models now, and had one before")
         except EndpointDown as error:
             if known is None:
                 raise

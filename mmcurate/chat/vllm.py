@@ -14,7 +14,7 @@ from mmcurate.chat.request import ChatRequest
 from mmcurate.chat.sender import Done
 from mmcurate.chat.weights import identify
 from mmcurate.errors import SettingsError
-from mmcurate.step import Runtime, as_json, settings
+from mmcurate.step import Runtime, as_json, digest, settings
 
 _OURS = {"model", "revision", "tokenizer_revision", "tensor_parallel_size", "max_model_len"}
 _SENT = {
@@ -108,6 +108,10 @@ class VLLMChat(ChatModel):
         for name, given, ours in (("engine_args", self.engine_args, _OURS), ("sampling", self.sampling, _SENT)):
             for key in ours & set(given):
                 raise SettingsError(f"VLLMChat: {name} holds {key!r}, which VLLMChat sets itself")
+        if "hf_token" in self.engine_args:
+            raise SettingsError(
+                "VLLMChat: engine_args holds 'hf_token': say it in the environment, HF_TOKEN, so that no file has it"
+            )
         if self.max_model_len <= self.max_tokens:
             raise SettingsError(
                 f"VLLMChat: max_model_len = {self.max_model_len} holds prompt and answer, so it must be larger than "
@@ -122,7 +126,8 @@ class VLLMChat(ChatModel):
     def fingerprint(self) -> str:
         """Returns the digest of the model, its revision and its settings. Raises where vLLM can't run."""
         vllm_engine.check(self.engine_args, self.sampling)
-        return super().fingerprint()
+        # A request that doesn't fit is a failure for good: with more room its step is done again, from the store.
+        return digest([super().fingerprint(), self.max_model_len])
 
     def _identify(self) -> dict[str, Any]:
         changing = {k: v for k, v in self.engine_args.items() if k not in _HOW}

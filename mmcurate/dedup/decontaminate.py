@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pydantic
 
 from mmcurate import pictures
@@ -287,4 +288,5 @@ def _templates(theirs: Signatures) -> np.ndarray:
     texts, images = theirs.codes("text_key"), theirs.codes("images_key")
     pairs = np.unique(np.stack([texts, images], axis=1), axis=0)
     values, counts = np.unique(pairs[:, 0], return_counts=True)
-    return np.isin(texts, values[counts > 1]) | theirs.table["template"].to_numpy()
+    asked_often = pa.array(np.isin(texts, values[counts > 1]))
+    return pc.coalesce(theirs.table["template"], asked_often).to_numpy()

@@ -28,7 +28,7 @@ class Reference:
 
     It is read when it is first needed, once; its pictures are kept in a temporary folder until `close`. A row with a `match_text`
     is compared by that instead of its question (an empty one leaves the comparison to the pictures); with a true
-    `match_template` it is never compared by its text alone.
+    `match_template` it is never compared by its text alone; false says that its text is none, however many pictures it is asked of.
 
     Args:
         thing: what to read.
@@ -69,7 +69,7 @@ class Reference:
         for number, raw in enumerate(self.source):
             row, files = canonical(raw, number, seen)
             text = clean(raw.get(MATCH_TEXT))
-            yield row, row["question"] if text is None else text, bool(raw.get(TEMPLATE)), files
+            yield row, row["question"] if text is None else text, raw.get(TEMPLATE), files
 
     @cached_property
     def table(self) -> pa.Table:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmcurate.export.fates import without_folders
 from mmcurate.export.licences import allows, hub_name
 from mmcurate.report.funnel import Line
 from mmcurate.report.verdicts import read_verdicts
@@ -238,9 +239,7 @@ def scrub(value: Any) -> Any:
         return {k: scrub(v) for k, v in value.items() if k not in ("base_url", "store")}
     if isinstance(value, (list, tuple)):
         return [scrub(v) for v in value]
-    if isinstance(value, str) and value.startswith("/") and "\n" not in value:
-        return value.rstrip("/").rpartition("/")[2]
-    return value
+    return without_folders(value) if isinstance(value, str) else value
 
 
 def _fenced(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,13 @@ import pyarrow as pa
 from mmcurate.columns import ROW_NUMBER, read_table
 from mmcurate.run import Run
 from mmcurate.state import ROWS, Entry, Ref, lengths
+
+_FOLDERS = re.compile(r"""(?<![\w<>()\[\]{}.:/\\$-])(?:file://|~)?/(?:[^\s:'"/<>]+/)+""")
+
+
+def without_folders(text: str) -> str:
+    """Returns a text whose absolute paths are their last parts: which folders a machine has is nobody's business."""
+    return _FOLDERS.sub("", text)
 
 
 class Fate:
@@ -43,7 +51,7 @@ class Fate:
         return {
             "kept": pa.array(~self.out),
             "dropped_by": pa.array(self.by, pa.string()),
-            "reason": pa.array(self.why, pa.string()),
+            "reason": pa.array([None if w is None else without_folders(w) for w in self.why], pa.string()),
         }
 
 

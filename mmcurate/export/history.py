@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmcurate.columns import ROW_NUMBER, read_table
-from mmcurate.export.fates import ShardFates
+from mmcurate.export.fates import ShardFates, without_folders
 from mmcurate.export.pictured import HASHES
 from mmcurate.export.shards import merged
 from mmcurate.run import Run
@@ -24,7 +24,7 @@ _OWN = ("id", "source", "question", "options", "answer", "licence", "metadata")
 _LEFT_OUT = ("request_errors", "match_question", "match_picture")
 """Columns that aren't published: the last two are a benchmark's own text and picture, which belong in no training set."""
 
-_TAKEN = {"question_id", "step", "kept", "dropped_by", "reason", HASHES, *(f.name for f in [*RESPONSE, *GRADE])}
+_TAKEN = {"question_id", "step", "kept", "dropped_by", "reason", HASHES, *_OWN, *(f.name for f in [*RESPONSE, *GRADE])}
 
 
 class _History:
@@ -143,7 +143,9 @@ class Responses(_History):
                 "sample_index": index,
                 "kept": pa.array([False] * len(rows), pa.bool_()),
                 "dropped_by": pa.array([entry.name] * len(rows), pa.string()),
-                "reason": pc.binary_join_element_wise("no answer", errors.field("reason").cast(pa.string()), ": "),
+                "reason": pa.array(
+                    [f"no answer: {without_folders(r)}" for r in errors.field("reason").to_pylist()], pa.string()
+                ),
             }
         )
 

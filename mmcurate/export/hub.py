@@ -182,7 +182,7 @@ def _send_shards(hub: Repository, parts: Sequence[tuple[_Part, list[shards.Shard
 def _finish(hub: Repository, texts: dict[str, str], wanted: set[str]) -> None:
     """Describes what is there now, and removes what isn't described any more."""
     there = hub.files()
-    stale = [p for p in there if p not in wanted and p.startswith("data/")]
+    stale = [p for p in there if p not in wanted and p.startswith("data/") and _OURS.fullmatch(p)]
     changed = {p: t.encode() for p, t in texts.items() if p not in there or there[p].blob_id != _git_name(t.encode())}
     at_once = COMMIT_FILES - len(changed)
     if changed or stale:

@@ -16,6 +16,7 @@ _NON_COMMERCIAL = re.compile(r"cc-by-nc-(sa-)?[234]\.0")
 """May be passed on for other than commercial use, so the card says it."""
 _FORBIDDEN = re.compile(
     r"(?<![a-z])nd(?![a-z])|no-?deriv|(?:no|not)-(?:be-used-)?(?:for-|as-)?(?:a-)?train|eval\w*-only|test-only|no-re?distrib|not-redistrib"
+    r"|(?:no|not)-(?:be-|to-be-)?(?:re-?)?distribut|re-?distribution-(?:is-)?(?:not|prohib|forbid)|not-to-be-used-(?:for|in)-(?:a-)?train"
     r"|all-rights-reserved|proprietary"
 )
 """No changed versions, no training on it, no passing on: each rules out a training set for others."""

@@ -143,10 +143,17 @@ def settled(answer: str, options: Sequence[str]) -> str:
             return exact if gold_options(exact, options) == named else LETTERS[named[0]]
         if named:
             return ", ".join(LETTERS[i] for i in named)
-    label = _LABELLED.match(text) or _SMALL_LETTER.fullmatch(text)
-    if label and (named := letters_of(label[1].upper(), len(options))):
+    if (small := _SMALL_LETTER.fullmatch(text)) and (named := letters_of(small[1].upper(), len(options))):
         return LETTERS[named[0]]
+    if (label := _LABELLED.match(text)) and (named := letters_of(label[1], len(options))):
+        option = options[named[0]]
+        if _bare(text[label.end() - 1 :]) == _bare(option_text(option, named[0])):
+            return LETTERS[named[0]]
     return text
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", "", plain(text))
 
 
 def by_letter(letter: str, options: Sequence[str]) -> str:

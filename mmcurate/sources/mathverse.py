@@ -58,6 +58,7 @@ class MathVerse(Published):
             subfield=about.get("subfield"),
             # A version's own text may say more than the one that all versions share.
             match_text=split_options(max(own, whole, key=len))[0],
+            match_template=False,  # one problem is asked of the pictures of its versions
         )
         if row["answer"] and raw.get("question_type") == "multi-choice":
             row["answer_type"] = "choice"  # also several letters, of options that are in the picture

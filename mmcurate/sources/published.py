@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import functools
 import itertools
@@ -139,6 +138,8 @@ class Published(Source):
             return list(self.rows_of(raw, number))
         except KeyError as error:  # a line of JSON that lacks what the first one has
             return [self._bad(number, f"bad row: no {error}; there are: {', '.join(raw)}")]
+        except (ValueError, TypeError, AttributeError) as error:
+            return [self._bad(number, f"bad row: {type(error).__name__}: {error}")]
 
     def _expect(self, file: str, raw: Mapping[str, Any]) -> None:
         """Checks that the columns are there that this adapter reads.
@@ -186,6 +187,8 @@ class Published(Source):
         asked = clean_question(clean(question) or "")
         text = gold.text if isinstance(gold, Gold) else (clean(gold) or "").strip()
         listed = options_of(options)
+        if isinstance(options, str) and len(listed) == 1:
+            listed = split_options(f"?\n{options}")[1] or listed
         stem, inside = (asked, []) if listed else split_options(asked)
         answer = settled(text, listed or inside) if text else None
         if inside and answer and not gold_options(answer, inside):
@@ -328,7 +331,7 @@ def _inline(text: str) -> bytes | None:
         return None
     try:
         data = base64.b64decode(body, validate=False)
-    except binascii.Error:
+    except ValueError:
         data = b""
     return data if comma or pictures.extension(data) else None  # a long path may look like base64
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 import pydantic
 
+from mmcurate.schema import Verdict
 from mmcurate.step import Runtime, Step, settings
 from mmcurate.verify.audit import Golden, bad_golds
 from mmcurate.verify.grade import TIMEOUT_S
@@ -20,7 +21,7 @@ from mmcurate.workers import WorkerPool
 class GoldAudit(Step):
     """Grades each question's own gold as a response, as `audit` does.
 
-    Provides `gold_problem`: null where the gold is accepted in every form, or where there is none; else the form, the
+    Provides `gold_problem`: null where the gold is accepted in every form, where there is none, and where the check itself failed; else the form, the
     verdict and why. No answer to such a question could ever be found right by a rule.
 
     Attributes:
@@ -66,6 +67,9 @@ class GoldAudit(Step):
         ]
         bad = bad_golds(golden, self._workers(), self.policy)
         problems: list[str | None] = [None] * len(rows)
+        bad = {
+            i: one for i, one in bad.items() if one.grade.verdict is not Verdict.ERROR
+        }  # a check that failed says nothing
         for i, one in bad.items():
             problems[places[i]] = f"{one.grade.verdict} as {one.wrapping}: {one.grade.why}"
         counts: list[int] = self._counts  # type: ignore[attr-defined]
