@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +133,13 @@ class State:
     def lists(self) -> list[Ref]:
         """Returns every list of responses; the source's own only where no step makes one or it isn't empty."""
         made = [Ref(e.name, "responses") for e in self.entries.values() if "responses" in e.columns and e.name != ROWS]
-        own = Ref(ROWS, "responses")
-        has_own = any(
-            read_table(self.path(ROWS, s), ["responses"])["responses"].null_count < n
-            for s, n in enumerate(self.shard_rows())
-        )
-        return ([own] if has_own else []) + made
+        return ([Ref(ROWS, "responses")] if self._has_own else []) + made
+
+    @cached_property
+    def _has_own(self) -> bool:
+        """Whether any row of the source brings responses; every shard is opened to know it."""
+        brought = (read_table(self.path(ROWS, s), ["responses"])["responses"] for s in range(self.num_shards))
+        return any(column.null_count < len(column) for column in brought)
 
     def shard_rows(self) -> list[int]:
         """Returns how many rows each shard has, dropped ones included."""
