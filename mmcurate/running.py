@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ class Running:
                 "source": {
                     "class": type(source).__name__,
                     "name": source.name,
-                    "fingerprint": source.fingerprint(),
+                    "fingerprint": self._source_print,
                     "prompts": source.prompts() if hasattr(source, "prompts") else {},
                     "parts": self.parts or self._parts(),
                 },
@@ -160,6 +161,11 @@ class Running:
             },
         )
 
+    @cached_property
+    def _source_print(self) -> str | None:
+        """The source's fingerprint from before its rows are read: what changes meanwhile is then read again next time."""
+        return self.source.fingerprint()
+
     def _parts(self) -> list[dict[str, Any]]:
         source = self.source
         return source.describe() if hasattr(source, "describe") else [{"name": source.name}]
@@ -167,7 +173,7 @@ class Running:
     def _take(self) -> list[str]:
         """Takes the source's rows in, or finds that they are in already."""
         source = self.source
-        name = source.fingerprint()
+        name = self._source_print
         before = self.previous.get("source", {})
         if (
             name

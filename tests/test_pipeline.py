@@ -14,9 +14,11 @@ from mmcurate.dedup import ExactDedup
 from mmcurate.distill import Distill
 from mmcurate.errors import RunError, RunFolderError, RunLocked
 from mmcurate.export import to_sft
-from mmcurate.sources import Files, Mix, Procedural
+from mmcurate.sources import Files, Mix, Procedural, WeMathSFT
+from mmcurate.state import Ref
 from mmcurate.step import Step, settings
 from mmcurate.verify import Verify
+from tests import layouts
 from tests.conftest import questions, write_jsonl
 
 NUMBER = 600  # three shards
@@ -361,3 +363,29 @@ def test_a_judge_after_the_teacher_has_gone(source, tmp_path):
         more = Files(write_jsonl(tmp_path / "q.jsonl", questions(NUMBER + 1)), name="q")
         with pytest.raises(mm.errors.EndpointDown, match="cannot reach"):
             mm.Pipeline(more, *steps).run(tmp_path / "run")
+
+
+def test_a_source_that_changes_while_it_is_read_is_read_again(tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    layouts.write_wemath_sft(copy, [{"question": "What is 1 + 1?", "answer": "2", "images": [layouts.mosaic(1)]}])
+
+    @settings
+    class Meddling(WeMathSFT):
+        def __iter__(self):
+            yield from super().__iter__()
+            [shown] = copy.rglob("*.png")
+            if shown.read_bytes() == layouts.mosaic(1):
+                shown.write_bytes(layouts.mosaic(2))
+
+    def shas():
+        run = mm.Pipeline(Meddling(path=copy), ExactDedup()).run(tmp_path / "run")
+        return [p.name for p in (run.path / "rows").iterdir()], [
+            p["sha256"] for p in run.state().table([("images", Ref("rows", "images"))], 0)["images"][0].as_py()
+        ]
+
+    _, seen = shas()
+    second, now = shas()
+    assert seen != now, "the picture that came meanwhile"
+    third, same = shas()
+    assert (third, same) == (second, now)

@@ -361,7 +361,12 @@ def test_unpacked_pictures_and_none_at_all(tmp_path):
     (tmp_path / "geoqa+" / "images").mkdir(parents=True)
     (tmp_path / "geoqa+" / "images" / "0.png").write_bytes(tiny_png(9))
     assert taken(LLaVACoT(path=tmp_path))[0]["images"] == [tiny_png(9)]
-    assert LLaVACoT(path=tmp_path).fingerprint() is None  # loose pictures: only reading tells
+    before = LLaVACoT(path=tmp_path).fingerprint()
+    assert before
+    assert before == LLaVACoT(path=tmp_path).fingerprint()
+    assert before == LLaVACoT(path=tmp_path / "train.jsonl").fingerprint()
+    (tmp_path / "geoqa+" / "images" / "0.png").write_bytes(tiny_png(10))
+    assert LLaVACoT(path=tmp_path).fingerprint() != before
 
 
 def test_a_path_never_leads_out_of_the_folder(tmp_path):

@@ -63,7 +63,7 @@ class Reference:
             hasher.update(json.dumps(told).encode())
         return hasher.hexdigest()
 
-    def _rows(self) -> Iterator[tuple[dict[str, Any], str, bool, list[tuple[str, bytes]]]]:
+    def _rows(self) -> Iterator[tuple[dict[str, Any], str, bool | None, list[tuple[str, bytes]]]]:
         """Yields each row, the text that it is compared by, whether that is a template, and its pictures."""
         seen: dict[str, int] = {}
         for number, raw in enumerate(self.source):

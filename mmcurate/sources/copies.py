@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -52,6 +53,10 @@ class Copy(Protocol):
         """Returns a file that can be read from any place, without fetching the rest."""
         ...
 
+    def loose(self) -> Iterable[str]:
+        """Yields the names of all files, where nothing else tells that one of them has changed."""
+        ...
+
     def state(self, names: Iterable[str]) -> Any:
         """Returns a JSON value that changes when the files do."""
         ...
@@ -88,9 +93,20 @@ class Folder:
     def open(self, name: str) -> BinaryIO:
         return open(self.root / name, "rb", buffering=0)
 
+    def loose(self) -> Iterator[str]:
+        for folder, inner, files in os.walk(self.root):
+            inner.sort()
+            yield from (os.path.relpath(os.path.join(folder, name), self.root) for name in sorted(files))
+
     def state(self, names: Iterable[str]) -> Any:
-        stats = [(name, (self.root / name).stat()) for name in names]
-        return [[name, s.st_size, s.st_mtime_ns] for name, s in stats]
+        return [[name, *self._stat(name)] for name in names]
+
+    def _stat(self, name: str) -> tuple[int, ...]:
+        try:
+            found = os.stat(self.root / name)
+        except OSError:  # a link to nothing
+            return ()
+        return found.st_size, found.st_mtime_ns
 
 
 class HubCopy:
@@ -174,6 +190,9 @@ class HubCopy:
         # Members of an archive lie apart: what is read ahead is mostly thrown away.
         file = self._ask(lambda: files.open(path, "rb", block_size=1 << 18))
         return _Remote(file, self._ask)  # type: ignore[return-value]
+
+    def loose(self) -> Iterator[str]:
+        return iter(())
 
     def state(self, names: Iterable[str]) -> Any:
         return [self.id, self.revision]

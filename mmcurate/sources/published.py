@@ -288,13 +288,11 @@ class Published(Source):
     def fingerprint(self) -> str | None:
         """Returns a digest of the settings and of the files' names, sizes and times, or of the Hub's commit.
 
-        None where pictures may lie beside the rows as loose files, and where the Hub can't be reached.
+        A copy's folder is walked through for it where pictures may be loose files. None where the Hub can't be reached.
         """
         try:
             copy = self._copy
-            names = [*self._files(), *self._album.names] if copy.is_local else []
-            if copy.is_local and self.beside and (not self._album.names or any(n.endswith("/") for n in copy.there())):
-                return None
+            names = [*self._files(), *self._album.names, *(copy.loose() if self.beside else ())]
             mine = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _WHERE}
             return digest([self.name, self.version, mine, copy.state(names)])
         except SourceError:
