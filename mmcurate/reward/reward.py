@@ -19,7 +19,7 @@ from mmcurate.errors import ColumnError, EndpointDown, SettingsError
 from mmcurate.prompts import is_strict
 from mmcurate.reward.length import Overlong, conciseness
 from mmcurate.schema import Grade, Verdict
-from mmcurate.step import Runtime, settings
+from mmcurate.step import Runtime, digest, settings
 from mmcurate.verify import Policy
 from mmcurate.verify.grade import check_arguments, grade_here, grade_tasks, kept_pool
 from mmcurate.verify.judge import ask_judge, check_judge, judge_grade, needs_judge
@@ -83,6 +83,11 @@ class Reward:
 
     def __post_init__(self) -> None:
         check_judge("Reward", self.judge)
+
+    def fingerprint(self) -> str:
+        """Returns what tells this reward from another; a judge's endpoint is asked who it is."""
+        rules = dataclasses.replace(self, judge=None, workers=1)
+        return digest([repr(rules), None if self.judge is None else self.judge.fingerprint()])
 
     def score(
         self,
@@ -227,13 +232,13 @@ class Reward:
         """Returns what is logged of a call; without the accuracy where nothing is scored."""
         scored = [s.accuracy for s in scores if s.accuracy is not None]
         counts = Counter(s.grade.verdict for s in scores)
-        out = {"reward/accuracy": _mean(scored)} if scored else {}
-        out["reward/format"] = _mean([s.format for s in scores])
+        out = {"accuracy": _mean(scored)} if scored else {}
+        out["format"] = _mean([s.format for s in scores])
         if self.overlong:
-            out["reward/overlong"] = _mean([s.overlong for s in scores])
+            out["overlong"] = _mean([s.overlong for s in scores])
         if self.conciseness:
-            out["reward/conciseness"] = _mean([s.conciseness for s in scores])
-        out["reward/not_scored"] = 1 - len(scored) / len(scores)
+            out["conciseness"] = _mean([s.conciseness for s in scores])
+        out["not_scored"] = (len(scores) - len(scored)) / len(scores)
         return out | {f"verdict/{verdict}": counts[verdict] / len(scores) for verdict in Verdict}
 
 
