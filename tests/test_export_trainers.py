@@ -78,13 +78,15 @@ def test_verl_rows(run, tmp_path):
     assert (line.step, line.num_out) == ("to_verl", len(RL))
 
 
-def score(folder, **given):
+def scores(folder, *calls):
+    """What a folder's reward file returns, in a process that starts there."""
     code = (
-        "import json, sys; from reward import compute_score; print(json.dumps(compute_score(**json.load(sys.stdin))))"
+        "import json, sys; from reward import compute_score; "
+        "print(json.dumps([compute_score(**given) for given in json.load(sys.stdin)]))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        input=json.dumps(given),
+        input=json.dumps(calls),
         capture_output=True,
         text=True,
         cwd=folder,
@@ -103,20 +105,18 @@ def test_the_reward_file_runs_on_its_own(run, tmp_path):
         "extra_info": two["extra_info"] | {"num_turns": 1},
         "reward_router_address": None,
     }
-    right = "<think>It is not.</think><answer>{}</answer>"
-    assert score(folder, solution_str=right.format("B"), **given) == {
-        "score": 1.0,
-        "acc": 1.0,
-        "format": 1.0,
-        "scored": 1.0,
-    }
-    assert score(folder, solution_str=right.format("no"), **given)["acc"] == 1.0, "the option's text counts"
-    wrong = score(folder, solution_str=right.format("A"), **given)
+    answer = "<think>It is not.</think><answer>{}</answer>"
+    said = [answer.format("B"), answer.format("no"), answer.format("A"), "The answer is \\boxed{B}."]
+    open_gold = {**given, "ground_truth": "a man riding a horse", "extra_info": None}
+    right, by_text, wrong, loose, undecided = scores(
+        folder,
+        *({**given, "solution_str": text} for text in said),
+        {**open_gold, "solution_str": answer.format("a person on a horse")},
+    )
+    assert right == {"score": 1.0, "acc": 1.0, "format": 1.0, "scored": 1.0}
+    assert by_text == right, "the option's text counts"
     assert wrong == {"score": pytest.approx(0.1), "acc": 0.0, "format": 1.0, "scored": 1.0}
-    loose = score(folder, solution_str="The answer is \\boxed{B}.", **given)
     assert loose == {"score": pytest.approx(0.9), "acc": 1.0, "format": 0.0, "scored": 1.0}
-    given |= {"ground_truth": "a man riding a horse", "extra_info": None}
-    undecided = score(folder, solution_str=right.format("a person on a horse"), **given)
     assert undecided == {"score": pytest.approx(0.1), "acc": 0.0, "format": 1.0, "scored": 0.0}
 
 
@@ -125,10 +125,10 @@ def test_the_reward_file_has_the_given_settings(run, tmp_path):
     reward = Reward(format_weight=0.25, policy=Policy(missing_units=False))
     folder = to_verl(run, tmp_path / "verl", reward=reward)
     given = {"data_source": "q", "ground_truth": "12 cm", "extra_info": {}}
-    for said, right in (("12 cm", 1.0), ("12", 0.0)):
-        text = f"<think>So.</think><answer>{said}</answer>"
-        made = score(folder, solution_str=text, **given)
-        assert (made["acc"], made["score"]) == (right, reward.score(text, "12 cm").reward)
+    texts = [f"<think>So.</think><answer>{said}</answer>" for said in ("12 cm", "12")]
+    made = scores(folder, *({**given, "solution_str": text} for text in texts))
+    assert [m["acc"] for m in made] == [1.0, 0.0]
+    assert [m["score"] for m in made] == [reward.score(text, "12 cm").reward for text in texts] == [1.0, 0.25]
     before = (folder / "reward.py").read_text()
     to_verl(run, tmp_path / "verl")
     assert (folder / "reward.py").read_text() != before, "another reward is another export"
@@ -193,7 +193,9 @@ def test_verl_script(run, tmp_path):
     assert {key: settings.get(key) for key in wanted} == wanted
     limits = "data.max_response_length", actor + "ppo_max_token_len_per_gpu"
     assert [settings[key] for key in limits] == ["28696", "32792"]
-    assert "overlong" not in (folder / "train.sh").read_text(), "off unless asked for, as in every published script"
+    assert "overlong_buffer" not in (folder / "train.sh").read_text(), (
+        "off unless asked for, as in every published script"
+    )
     term = Reward(overlong=Overlong(max_length=8192, buffer=1024, factor=0.5))
     settings = dict(g.split("=", 1) for g in arguments(to_verl(run, folder, reward=term), "program")[3:])
     assert [settings[key] for key in limits] == ["8192", "12288"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mmcurate.errors import SettingsError
 from mmcurate.export.dataset import CHAT, Pictures, as_run, export, media_problem
-from mmcurate.export.files import MAX_RESPONSE, SCRIPT, sft_numbers, write_parquet, write_text
+from mmcurate.export.files import MAX_PROMPT, MAX_RESPONSE, SCRIPT, sft_numbers, write_parquet, write_text
 from mmcurate.export.reward import reward_code
 from mmcurate.export.rl import read_rl
 from mmcurate.export.sft import read_sft
@@ -133,7 +133,9 @@ def to_ms_swift(
             text = _SFT.format(what="Fine-tunes on train.parquet with ms-swift.", **sft_numbers(rows))
         else:
             text = _RL.format(
-                what="Trains on train.parquet with ms-swift: GSPO, rewards by plugin.py.", longest=longest
+                what="Trains on train.parquet with ms-swift: GSPO, rewards by plugin.py.",
+                prompt=MAX_PROMPT,
+                longest=longest,
             )
             write_text(folder / "plugin.py", plugin)
         write_text(folder / "train.sh", text)
