@@ -3,7 +3,7 @@
 import pytest
 
 from mmcurate.errors import SettingsError
-from mmcurate.train.presets import ALGORITHMS, PRESETS, rl_settings, sft_settings
+from mmcurate.train.presets import LOSSES, PRESETS, rl_settings, sft_settings
 
 
 def batches(made):
@@ -132,7 +132,7 @@ def test_trl_takes_the_presets_and_counts_the_same_batches(tmp_path):
     trl = pytest.importorskip("trl")
     here = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "activation_checkpointing": False}
     for preset in PRESETS:
-        for algorithm in ALGORITHMS:
+        for algorithm in LOSSES:
             made = rl_settings(preset, algorithm, **here)
             config = trl.GRPOConfig(**made)
             assert config.generation_batch_size == {"paper": 4, "openmmreasoner": 1}[preset] * 128 * 16

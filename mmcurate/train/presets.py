@@ -13,7 +13,6 @@ from typing import Any
 from mmcurate.errors import SettingsError, did_you_mean
 
 PRESETS = ("paper", "openmmreasoner")
-ALGORITHMS = ("gspo", "grpo", "dapo")
 
 MAX_PIXELS = 4_194_304
 """Of one picture: the SFT script's `image_max_pixels`. It belongs to the processor, as the next two belong to the choice of rows."""
@@ -68,23 +67,32 @@ _RL: dict[str, Any] = {
     "save_steps": 16,  # and a multiple of the updates a rollout, so that a resumed run goes on with a new rollout
     "save_total_limit": 3,  # ours
 }
-_SEQUENCE = {
-    "importance_sampling_level": "sequence",
-    "loss_type": "grpo",
-}  # the mean over responses of their means over tokens
-_TOKEN = {"importance_sampling_level": "token", "loss_type": "grpo"}
-_TOKENS_ALIKE = {"importance_sampling_level": "token", "loss_type": "dapo"}  # the mean over all tokens
-_ALGORITHMS: dict[tuple[str, str], dict[str, Any]] = {
-    # arXiv 2507.18071, section 5.1: GSPO's clip, and that of the GRPO that it is compared with
-    ("paper", "gspo"): _SEQUENCE | {"epsilon": 3e-4, "epsilon_high": 4e-4},
-    ("paper", "grpo"): _TOKEN | {"epsilon": 0.2, "epsilon_high": 0.27},
-    # arXiv 2503.14476: section 3.1 (clip-higher) and 3.3 (token-level loss). Dynamic sampling (3.2) is the pass-rate
-    # filter, overlong shaping (3.4) is in the reward
-    ("paper", "dapo"): _TOKENS_ALIKE | {"epsilon": 0.2, "epsilon_high": 0.28},
-    ("openmmreasoner", "gspo"): _SEQUENCE | {"epsilon": 3e-4, "epsilon_high": 4e-4},
-    # the scripts are GSPO's; for the other two, verl's default clip on both sides
-    ("openmmreasoner", "grpo"): _TOKEN | {"epsilon": 0.2, "epsilon_high": 0.2},
-    ("openmmreasoner", "dapo"): _TOKENS_ALIKE | {"epsilon": 0.2, "epsilon_high": 0.2},
+LOSSES: dict[str, dict[str, Any]] = {
+    "gspo": {
+        "importance_sampling_level": "sequence",
+        "loss_type": "grpo",
+    },  # the mean of responses' means: arXiv 2507.18071 eq. 5
+    "grpo": {"importance_sampling_level": "token", "loss_type": "grpo"},  # the same mean: arXiv 2402.03300 eq. 3
+    "dapo": {
+        "importance_sampling_level": "token",
+        "loss_type": "dapo",
+    },  # the mean over all tokens: arXiv 2503.14476 eq. 8
+}
+"""What makes a loss that algorithm's, in TRL's terms."""
+_CLIPS = {
+    "paper": {
+        # arXiv 2507.18071, section 5.1: GSPO's, and that of the GRPO which it is compared with
+        "gspo": {"epsilon": 3e-4, "epsilon_high": 4e-4},
+        "grpo": {"epsilon": 0.2, "epsilon_high": 0.27},
+        # arXiv 2503.14476, section 3.1. Dynamic sampling (3.2) is the pass-rate filter, overlong shaping (3.4) is in the reward
+        "dapo": {"epsilon": 0.2, "epsilon_high": 0.28},
+    },
+    "openmmreasoner": {
+        "gspo": {"epsilon": 3e-4, "epsilon_high": 4e-4},
+        # the scripts are GSPO's; for the other two, verl's default on both sides
+        "grpo": {"epsilon": 0.2, "epsilon_high": 0.2},
+        "dapo": {"epsilon": 0.2, "epsilon_high": 0.2},
+    },
 }
 
 
@@ -103,7 +111,7 @@ def sft_settings(preset: str = "paper", *, world_size: int = 1, **changes: Any) 
     Raises:
         SettingsError: there is no such preset, or the batch isn't shared evenly.
     """
-    _known("sft: preset", preset, PRESETS)
+    check_known("sft: preset", preset, PRESETS)
     made = {**_SFT, "per_device_train_batch_size": 1, **changes}
     if "gradient_accumulation_steps" not in changes:
         made["gradient_accumulation_steps"] = _micro_batches("sft", _SFT_ROWS, f"{_SFT_ROWS} rows", world_size, made)
@@ -138,9 +146,9 @@ def rl_settings(
     Raises:
         SettingsError: there is no such preset or algorithm, or the batches aren't shared evenly.
     """
-    _known("rl: preset", preset, PRESETS)
-    _known("rl: algorithm", algorithm, ALGORITHMS)
-    made = {**_RL, **_ALGORITHMS[preset, algorithm], "per_device_train_batch_size": 1, **changes}
+    check_known("rl: preset", preset, PRESETS)
+    check_known("rl: algorithm", algorithm, LOSSES)
+    made = {**_RL, **LOSSES[algorithm], **_CLIPS[preset][algorithm], "per_device_train_batch_size": 1, **changes}
     group, device = made["num_generations"], made["per_device_train_batch_size"]
     if "gradient_accumulation_steps" not in changes:
         what = f"{_PROMPTS} prompts x {group} responses"
@@ -169,6 +177,7 @@ def _micro_batches(what: str, num: int, told: str, world_size: int, settings: di
     return num // (world_size * device)
 
 
-def _known(what: str, name: str, names: Iterable[str]) -> None:
+def check_known(what: str, name: str, names: Iterable[str]) -> None:
+    """Raises a `SettingsError` where a name is none of those known."""
     if name not in names:
         raise SettingsError(f"{what} = {name!r} isn't known{did_you_mean(name, names)}")
