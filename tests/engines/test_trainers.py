@@ -143,6 +143,35 @@ async def dapo_score(config, num_tokens):
     return float((await manager.run_single(data))["reward_score"])
 
 
+def test_verls_loss_is_the_reference():
+    algorithms = needs("verl.trainer.ppo.core_algos")
+    import torch
+    from verl.workers.config import ActorConfig
+
+    from mmcurate.train.losses import dapo_loss, gspo_loss, grpo_loss
+
+    torch.manual_seed(0)
+    old = -torch.rand(32, 20, dtype=torch.float64) - 0.1
+    new = (old + 0.002 * torch.randn_like(old)).requires_grad_()
+    advantages = torch.randn(32, dtype=torch.float64)
+    mask = (torch.arange(20)[None] < torch.randint(1, 21, (32, 1))).long()
+    cases = {
+        "gspo": ("gspo", gspo_loss, "seq-mean-token-mean", 3e-4, 4e-4),
+        "grpo": ("vanilla", grpo_loss, "seq-mean-token-mean", 1e-3, 2e-3),
+        "dapo": ("vanilla", dapo_loss, "token-mean", 1e-3, 2e-3),
+    }
+    for name, reference, mean, low, high in cases.values():
+        clips = {"clip_ratio_low": low, "clip_ratio_high": high}
+        config = ActorConfig(strategy="fsdp", rollout_n=4, ppo_micro_batch_size_per_gpu=1, **clips)
+        each = advantages[:, None].expand_as(mask)
+        theirs, metrics = algorithms.get_policy_loss_fn(name)(old, new, each, mask, mean, config)
+        ours = reference(new, old, advantages, mask, low, high)
+        assert metrics["actor/pg_clipfrac"] > 0.1
+        assert abs(ours.item() - theirs.item()) < 1e-12
+        slopes = [torch.autograd.grad(loss, new)[0] for loss in (ours, theirs)]
+        assert torch.allclose(*slopes, rtol=1e-9, atol=1e-12)
+
+
 def test_lmms_engine_reads_the_rows(run, processor, tmp_path, monkeypatch):
     module = needs("lmms_engine.datasets.iterable.vision_iterable_dataset")
     import yaml
