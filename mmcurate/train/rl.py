@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmcurate.reward import Reward
 from mmcurate.train import folder, log, rows
+from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_rl, tell
 from mmcurate.train.policy import trainer_class
@@ -34,20 +36,12 @@ def rl(
     out = Path(out).expanduser().resolve()
     config = config_of(GRPOConfig, args, out, partial(rl_settings, preset, algorithm), changes)
     dataset = rows.open_set(data, "rl")
-    tell(lint_rl(config, algorithm))
-    asked = {"training": algorithm, "reward": reward.fingerprint(), "max_pixels": max_pixels}
-    job = prepare(
-        dataset,
-        model,
-        out,
-        config,
-        lora,
-        max_prompt=max_prompt_tokens,
-        max_tokens=None,
-        max_pixels=max_pixels,
-        asked=asked,
-    )
-    return folder.finished(out) or run(job, _trainer(job, reward))
+    taught = folder.taught(model)
+    tell(lint_rl(config, algorithm, reward=reward, data=facts_of(dataset), sft=taught))
+    limits = rows.Limits(prompt=max_prompt_tokens, pixels=max_pixels)
+    asked = {"training": algorithm, "reward": reward.fingerprint()}
+    job = prepare(dataset, model, out, config, lora, limits, asked=asked)
+    return folder.finished(out) or run(job, _trainer(job, reward), taught=taught)
 
 
 def _trainer(job: Job, reward: Reward) -> Any:
@@ -58,7 +52,7 @@ def _trainer(job: Job, reward: Reward) -> Any:
             else {"suppress_tokens": job.suppressed}
         )
         job.config.generation_kwargs = held | (job.config.generation_kwargs or {})
-    return trainer_class()(
+    made = trainer_class()(
         model=job.load(),
         reward_funcs=reward,
         args=job.config,
@@ -67,3 +61,6 @@ def _trainer(job: Job, reward: Reward) -> Any:
         peft_config=job.new_adapter,
         callbacks=[log.history_callback(job.out / folder.HISTORY)],
     )
+    if isinstance(reward, Reward):  # so that it knows which responses were cut off
+        made.reward_funcs[0] = dataclasses.replace(reward, eos_token_ids=tuple(made.eos_token_ids))
+    return made
