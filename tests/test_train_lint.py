@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import logging
+import subprocess
+import sys
 import types
 
 import datasets
@@ -257,6 +259,11 @@ def test_errors_are_refused_and_warnings_logged_a_line_each(caplog):
 # --- what the sets say of themselves -----------------------------------------------------------------------------
 
 
+def test_the_check_needs_no_torch():
+    code = "import sys, mmcurate.train.lint, mmcurate.train.sampling; sys.exit('torch' in sys.modules or 'trl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
 def row(i, system=SYSTEM_PROMPT, **more):
     messages = [{"role": "system", "content": system}] if system else []
     return {
@@ -330,6 +337,12 @@ def test_trl_configs_are_read_like_dicts(trl, tmp_path):
     assert lint_sft(trl.SFTConfig(**sft_settings(**here)), data=GOOD) == []
     config = trl.GRPOConfig(**rl_settings(generation_batch_size=8192, **here))
     assert lint_rl(config) == []
+    config = trl.GRPOConfig(**rl_settings(save_steps=50, steps_per_generation=2048, **here))
+    assert [f.what for f in lint_rl(config)] == [
+        "steps_per_generation = 2,048 with gradient_accumulation_steps = 2,048"
+    ]
+    config = trl.GRPOConfig(**rl_settings(save_steps=50, temperature=1.4, **here))
+    assert [f.what for f in lint_rl(config)] == ["temperature = 1.4", "save_steps = 50 with 4 updates a rollout"]
 
 
 def test_trl_defaults_undo_gspo_and_sft(trl, tmp_path):
