@@ -183,6 +183,27 @@ def test_each_fact_of_the_data_is_found_alone(facts, level, what):
     assert [(f.level, f.what) for f in found] == [(level, what)]
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "changes", "fix"),
+    [
+        (511, {}, "gradient_accumulation_steps=31, steps_per_generation=124"),
+        (40, {}, "gradient_accumulation_steps=2, steps_per_generation=8"),
+        (15, {}, "lower per_device_train_batch_size or num_generations, or get more rows"),
+        (15, {"num_generations": 64}, "gradient_accumulation_steps=3, steps_per_generation=12"),
+        (10, {"world_size": 1, "num_generations": 6}, "gradient_accumulation_steps=15, steps_per_generation=60"),
+    ],
+)
+def test_a_set_that_is_too_small_is_told_the_rollout_that_it_fills(num_rows, changes, fix):
+    data = dataclasses.replace(GOOD, num_rows=num_rows)
+    (found, *_) = lint_rl(rl(**changes), "gspo", data=data)
+    assert (found.level, found.fix) == ("error", fix)
+    if "=" in fix:
+        accumulated, steps = (int(part.partition("=")[2]) for part in fix.split(", "))
+        smaller = rl(**changes, gradient_accumulation_steps=accumulated)
+        assert smaller["steps_per_generation"] == steps
+        assert [f.level for f in lint_rl(smaller | {"warmup_steps": 0}, "gspo", data=data)] == []
+
+
 def test_two_sets_are_compared():
     other = dataclasses.replace(GOOD, prompts={"a": 1})
     (found,) = lint_rl(rl(), "gspo", data=GOOD, sft=other)
