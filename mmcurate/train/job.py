@@ -17,7 +17,7 @@ from mmcurate.train import folder, log
 from mmcurate.train.facts import Facts
 from mmcurate.train.model import family_of, load_model, lora_config, suppressed
 from mmcurate.train.processor import load_processor
-from mmcurate.train.rows import Limits, counted, left_out, measure
+from mmcurate.train.rows import Limits, by_id, counted, left_out, measure
 
 _log = logging.getLogger("mmcurate")
 
@@ -130,9 +130,8 @@ def prepare(
         measured = measure(dataset, processor)
     problems = left_out(measured, dataclasses.replace(limits, row=min(limits.row or context, context)))
     kept = np.setdiff1d(np.arange(len(dataset)), np.array(list(problems), np.int64))
-    ids = dataset["id"] if "id" in dataset.column_names else range(len(dataset))
-    reasons = {str(ids[row]): reason for row, reason in problems.items()}
-    counts = counted(dict(enumerate((dropped or {}).values()))) | counted(problems)
+    gone = (dropped or {}) | by_id(dataset, problems)
+    counts = counted(gone)
     for reason, number in counts.items():
         _log.info("left out: %s rows: %s", f"{number:,}", reason)
     if not len(kept):
@@ -145,7 +144,7 @@ def prepare(
         "lora": adapter and adapter.to_dict(),
         **folder.settings_of(config),
     }
-    rows = [{"id": id, "reason": reason} for id, reason in ((dropped or {}) | reasons).items()]
+    rows = [{"id": id, "reason": reason} for id, reason in gone.items()]
     if PartialState().is_main_process:
         folder.begin(out, asked, rows, counts, len(kept))
     PartialState().wait_for_everyone()

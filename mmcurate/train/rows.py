@@ -211,7 +211,13 @@ def left_out(measured: Measured, limits: Limits) -> dict[int, str]:
     return dict(sorted(out.items()))
 
 
-def counted(reasons: dict[int, str]) -> dict[str, int]:
+def by_id(dataset: Any, reasons: dict[int, str]) -> dict[str, str]:
+    """Returns reasons by the rows' ids instead of their numbers; a set without ids keeps the numbers."""
+    ids = dataset["id"][:] if "id" in dataset.column_names and reasons else None
+    return {str(ids[row]) if ids else str(row): reason for row, reason in reasons.items()}
+
+
+def counted(reasons: dict[Any, str]) -> dict[str, int]:
     """Returns how many rows each reason has, the most first."""
     return dict(Counter(reasons.values()).most_common())
 
