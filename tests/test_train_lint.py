@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import logging
+import subprocess
+import sys
 import types
 
 import datasets
@@ -181,6 +183,27 @@ def test_each_fact_of_the_data_is_found_alone(facts, level, what):
     assert [(f.level, f.what) for f in found] == [(level, what)]
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "changes", "fix"),
+    [
+        (511, {}, "gradient_accumulation_steps=31, steps_per_generation=124"),
+        (40, {}, "gradient_accumulation_steps=2, steps_per_generation=8"),
+        (15, {}, "lower per_device_train_batch_size or num_generations, or get more rows"),
+        (15, {"num_generations": 64}, "gradient_accumulation_steps=3, steps_per_generation=12"),
+        (10, {"world_size": 1, "num_generations": 6}, "gradient_accumulation_steps=15, steps_per_generation=60"),
+    ],
+)
+def test_a_set_that_is_too_small_is_told_the_rollout_that_it_fills(num_rows, changes, fix):
+    data = dataclasses.replace(GOOD, num_rows=num_rows)
+    (found, *_) = lint_rl(rl(**changes), "gspo", data=data)
+    assert (found.level, found.fix) == ("error", fix)
+    if "=" in fix:
+        accumulated, steps = (int(part.partition("=")[2]) for part in fix.split(", "))
+        smaller = rl(**changes, gradient_accumulation_steps=accumulated)
+        assert smaller["steps_per_generation"] == steps
+        assert [f.level for f in lint_rl(smaller | {"warmup_steps": 0}, "gspo", data=data)] == []
+
+
 def test_two_sets_are_compared():
     other = dataclasses.replace(GOOD, prompts={"a": 1})
     (found,) = lint_rl(rl(), "gspo", data=GOOD, sft=other)
@@ -257,6 +280,11 @@ def test_errors_are_refused_and_warnings_logged_a_line_each(caplog):
 # --- what the sets say of themselves -----------------------------------------------------------------------------
 
 
+def test_the_check_needs_no_torch():
+    code = "import sys, mmcurate.train.lint, mmcurate.train.sampling; sys.exit('torch' in sys.modules or 'trl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
 def row(i, system=SYSTEM_PROMPT, **more):
     messages = [{"role": "system", "content": system}] if system else []
     return {
@@ -330,6 +358,12 @@ def test_trl_configs_are_read_like_dicts(trl, tmp_path):
     assert lint_sft(trl.SFTConfig(**sft_settings(**here)), data=GOOD) == []
     config = trl.GRPOConfig(**rl_settings(generation_batch_size=8192, **here))
     assert lint_rl(config) == []
+    config = trl.GRPOConfig(**rl_settings(save_steps=50, steps_per_generation=2048, **here))
+    assert [f.what for f in lint_rl(config)] == [
+        "steps_per_generation = 2,048 with gradient_accumulation_steps = 2,048"
+    ]
+    config = trl.GRPOConfig(**rl_settings(save_steps=50, temperature=1.4, **here))
+    assert [f.what for f in lint_rl(config)] == ["temperature = 1.4", "save_steps = 50 with 4 updates a rollout"]
 
 
 def test_trl_defaults_undo_gspo_and_sft(trl, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 from mmcurate.columns import write_json
 from mmcurate.errors import RunFolderError, SettingsError
+from mmcurate.train.facts import Facts
 
 ABOUT = "training.json"
 HISTORY = "history.jsonl"
 LEFT_OUT = "left_out.jsonl"
 PLOT = "training.png"
 MODEL = "model"
+TAUGHT = "mmcurate_sft.json"
 FREE = {
     "output_dir", "logging_dir", "logging_steps", "logging_strategy", "report_to", "run_name", "save_total_limit", "save_steps",
     "dataloader_num_workers", "dataloader_prefetch_factor", "dataloader_persistent_workers", "dataloader_pin_memory", "disable_tqdm",
@@ -117,3 +120,15 @@ def history(out: Path) -> list[dict[str, Any]]:
     """Returns what was logged, in order."""
     path = out / HISTORY
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def teach(model: Path, facts: Facts | None) -> None:
+    """Writes beside a model what it was fine-tuned on, so that reinforcement learning can compare."""
+    if facts is not None:
+        write_json(model / TAUGHT, dataclasses.asdict(facts))
+
+
+def taught(model: str | Path) -> Facts | None:
+    """Returns what a model was fine-tuned on, where it says so."""
+    path = Path(model) / TAUGHT
+    return Facts(**json.loads(path.read_text("utf-8"))) if path.exists() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +14,15 @@ import numpy as np
 from mmcurate.errors import SettingsError, did_you_mean
 from mmcurate.step import digest
 from mmcurate.train import folder, log
+from mmcurate.train.facts import Facts
 from mmcurate.train.model import family_of, load_model, lora_config, suppressed
 from mmcurate.train.processor import load_processor
-from mmcurate.train.rows import counted, left_out, measure
+from mmcurate.train.rows import Limits, by_id, counted, left_out, measure
 
 _log = logging.getLogger("mmcurate")
 
 
-def config_of(kind: type, args: Any, out: Path, preset: Callable[..., dict[str, Any]], changes: dict[str, Any]) -> Any:
+def config_of(kind: Any, args: Any, out: Path, preset: Callable[..., dict[str, Any]], changes: dict[str, Any]) -> Any:
     """Returns TRL's config: a ready one as it is, or a preset's settings with changes on top, made for this machine.
 
     Args:
@@ -33,8 +35,6 @@ def config_of(kind: type, args: Any, out: Path, preset: Callable[..., dict[str, 
     Raises:
         SettingsError: there is no such setting, or changes come with a ready config.
     """
-    import dataclasses
-
     import torch
     from accelerate import PartialState
 
@@ -101,10 +101,8 @@ def prepare(
     out: Path,
     config: Any,
     lora: Any,
+    limits: Limits,
     *,
-    max_prompt: int | None,
-    max_tokens: int | None,
-    max_pixels: int | None,
     asked: dict[str, Any],
     dropped: dict[str, str] | None = None,
 ) -> Job:
@@ -113,9 +111,7 @@ def prepare(
     Args:
         dataset: the set.
         model, out, config, lora: see `Job`.
-        max_prompt: most tokens of a prompt, or None.
-        max_tokens: most tokens of a row; the model's context unless given.
-        max_pixels: of a picture; the checkpoint's own limit unless given.
+        limits: what fits; a row never has more than the model's context.
         asked: what else decides what comes out.
         dropped: what was left out before, by id.
 
@@ -126,29 +122,29 @@ def prepare(
 
     family, about = family_of(model)
     processor = load_processor(model, family)
-    if max_pixels is not None:
-        processor.image_processor.size["longest_edge"] = max_pixels
+    if limits.pixels is not None:
+        processor.image_processor.size["longest_edge"] = limits.pixels
     adapter = lora_config(lora)
     context = about.get_text_config().max_position_embeddings
     with PartialState().main_process_first():
         measured = measure(dataset, processor)
-    problems = left_out(measured, max_prompt, min(max_tokens or context, context))
+    problems = left_out(measured, dataclasses.replace(limits, row=min(limits.row or context, context)))
     kept = np.setdiff1d(np.arange(len(dataset)), np.array(list(problems), np.int64))
-    ids = dataset["id"] if "id" in dataset.column_names else range(len(dataset))
-    reasons = {str(ids[row]): reason for row, reason in problems.items()}
-    counts = counted(dict(enumerate((dropped or {}).values()))) | counted(problems)
+    gone = (dropped or {}) | by_id(dataset, problems)
+    counts = counted(gone)
     for reason, number in counts.items():
         _log.info("left out: %s rows: %s", f"{number:,}", reason)
     if not len(kept):
         raise SettingsError(f"none of the set's {len(dataset):,} rows fits: {counts}")
     asked = {
         **asked,
+        **dataclasses.asdict(limits),
         "model": str(model),
         "data": digest([measured.fingerprint, [int(row) for row in kept]]),
         "lora": adapter and adapter.to_dict(),
         **folder.settings_of(config),
     }
-    rows = [{"id": id, "reason": reason} for id, reason in ((dropped or {}) | reasons).items()]
+    rows = [{"id": id, "reason": reason} for id, reason in gone.items()]
     if PartialState().is_main_process:
         folder.begin(out, asked, rows, counts, len(kept))
     PartialState().wait_for_everyone()
@@ -156,8 +152,13 @@ def prepare(
     return Job(model, out, config, dataset.select(kept), processor, adapter, suppressed(about), checkpoint)
 
 
-def run(job: Job, trainer: Any) -> folder.Trained:
-    """Trains to the end, from the last checkpoint where there is one, and writes the model and the curves."""
+def run(job: Job, trainer: Any, taught: Facts | None) -> folder.Trained:
+    """Trains to the end, from the last checkpoint where there is one, and writes the model and the curves.
+
+    Args:
+        job, trainer: what and with what.
+        taught: of the set that the model was fine-tuned on, which is written beside it.
+    """
     if job.checkpoint:
         _log.info("goes on from %s", job.checkpoint)
     trainer.train(resume_from_checkpoint=str(job.checkpoint) if job.checkpoint else None)
@@ -168,6 +169,7 @@ def run(job: Job, trainer: Any) -> folder.Trained:
             merged = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
             merged.save_pretrained(job.out / folder.MODEL)
         job.processor.save_pretrained(job.out / folder.MODEL)
+        folder.teach(job.out / folder.MODEL, taught)
         history = folder.history(job.out)
         log.plot(history, job.out / folder.PLOT, job.out.name)
         folder.complete(job.out)

@@ -40,7 +40,7 @@ def trainer_class() -> type:
                 else:
                     change = change[mask.bool()]
                 ratios = self.accelerator.gather(_summary(change.exp()))
-            mode = "train" if self.model.training else "eval"
+            mode = "train" if model.training else "eval"
             lows, means, highs = ratios.view(-1, 3).unbind(-1)
             for name, value in (("min", lows.min()), ("mean", means.nanmean()), ("max", highs.max())):
                 self._metrics[mode][f"ratio/{name}"].append(value.item())

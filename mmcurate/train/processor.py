@@ -44,38 +44,34 @@ def _torchvision() -> bool:
     return True
 
 
-def _without_videos(family: str) -> type:
+def _without_videos(family: str) -> Any:
     """Returns the stock class with two parts instead of three, under its own name, which is saved."""
     from transformers import Qwen2_5_VLProcessor, Qwen3VLProcessor
 
     stock: Any = Qwen2_5_VLProcessor if family == "qwen2_5_vl" else Qwen3VLProcessor
 
-    def get_attributes(cls: type) -> list[str]:
-        return ["image_processor", "tokenizer"]
+    class Pictured(stock):
+        _videos: dict[str, Any] | None = None
 
-    def from_pretrained(cls: Any, model: str, **settings: Any) -> Any:
-        made = super(cls, cls).from_pretrained(model, **settings)
-        made._videos = _video_section(model)
-        return made
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return ["image_processor", "tokenizer"]
 
-    def save_pretrained(self: Any, folder: Any, *args: Any, **more: Any) -> Any:
-        out = super(made, self).save_pretrained(folder, *args, **more)
-        if self._videos:
-            text = json.dumps(self._videos, indent=2, sort_keys=True) + "\n"
-            (Path(folder) / _VIDEO).write_text(text, "utf-8")
-        return out
+        @classmethod
+        def from_pretrained(cls, model: str, **settings: Any) -> Any:
+            made = super().from_pretrained(model, **settings)
+            made._videos = _video_section(model)
+            return made
 
-    made = type(
-        stock.__name__,
-        (stock,),
-        {
-            "get_attributes": classmethod(get_attributes),
-            "from_pretrained": classmethod(from_pretrained),
-            "save_pretrained": save_pretrained,
-            "_videos": None,
-        },
-    )
-    return made
+        def save_pretrained(self, folder: Any, *args: Any, **more: Any) -> Any:
+            out = super().save_pretrained(folder, *args, **more)
+            if self._videos:
+                text = json.dumps(self._videos, indent=2, sort_keys=True) + "\n"
+                (Path(folder) / _VIDEO).write_text(text, "utf-8")
+            return out
+
+    Pictured.__name__ = stock.__name__
+    return Pictured
 
 
 def _video_section(model: str) -> dict[str, Any] | None:

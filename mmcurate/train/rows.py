@@ -88,10 +88,9 @@ def measure(dataset: Any, processor: Any) -> Measured:
         batch = plain[start : start + _BATCH_ROWS]
         texts, ends, extra = [], [], []
         for i, (prompt, images) in enumerate(zip(batch["prompt"], batch["images"], strict=True)):
-            sizes, problem = [], _text_problem(prompt, batch["completion"][i] if answers else (), len(images))
-            if not problem:
-                sizes, problem = _sizes(images)
-            if problem:
+            problem = _text_problem(prompt, batch["completion"][i] if answers else (), len(images))
+            sizes, unreadable = ([], None) if problem else _sizes(images)
+            if problem := problem or unreadable:
                 problems[start + i] = problem
             text, whole = _rendered(processor, prompt, batch["completion"][i] if answers else None)
             texts.append(text)
@@ -193,23 +192,32 @@ def _parts(text: str, tagged: bool) -> Iterator[dict[str, str]]:
             yield {"type": "text", "text": piece}
 
 
-def left_out(measured: Measured, max_prompt: int | None, max_tokens: int | None) -> dict[int, str]:
-    """Returns why rows are left out, by their numbers: what can't be used, and what is too long.
+@dataclass(frozen=True)
+class Limits:
+    """What fits: most tokens of a prompt, most of a row, and most pixels of a picture, which is made smaller; None for no limit."""
 
-    Args:
-        measured: the rows.
-        max_prompt: most tokens of a prompt.
-        max_tokens: most tokens of a prompt and its answer.
-    """
+    prompt: int | None = None
+    row: int | None = None
+    pixels: int | None = None
+
+
+def left_out(measured: Measured, limits: Limits) -> dict[int, str]:
+    """Returns why rows are left out, by their numbers: what can't be used, and what is too long."""
     out = dict(measured.problems)
     whole = measured.prompt_tokens + measured.completion_tokens
-    for limit, lengths, what in ((max_prompt, measured.prompt_tokens, "a prompt"), (max_tokens, whole, "a row")):
+    for limit, lengths, what in ((limits.prompt, measured.prompt_tokens, "a prompt"), (limits.row, whole, "a row")):
         for row in np.flatnonzero(lengths > limit) if limit is not None else ():
             out.setdefault(int(row), f"{what} of over {limit:,} tokens")
     return dict(sorted(out.items()))
 
 
-def counted(reasons: dict[int, str]) -> dict[str, int]:
+def by_id(dataset: Any, reasons: dict[int, str]) -> dict[str, str]:
+    """Returns reasons by the rows' ids instead of their numbers; a set without ids keeps the numbers."""
+    ids = dataset["id"][:] if "id" in dataset.column_names and reasons else None
+    return {str(ids[row]) if ids else str(row): reason for row, reason in reasons.items()}
+
+
+def counted(reasons: dict[Any, str]) -> dict[str, int]:
     """Returns how many rows each reason has, the most first."""
     return dict(Counter(reasons.values()).most_common())
 

@@ -171,11 +171,21 @@ def _rollout(case: Case) -> Iterator[Finding]:
     if data.num_rows < c.prompts:
         yield error(
             f"a rollout of {c.prompts:,} prompts on {data.num_rows:,} rows",
-            "TRL drops a rollout that isn't full, so nothing would be trained",
-            f"lower gradient_accumulation_steps (now {c.gradient_accumulation_steps:,}) and steps_per_generation with it",
+            "TRL drops a rollout that isn't full, so there is nothing to train on",
+            _smaller_rollout(c, data.num_rows),
         )
     else:
         yield from _warmup(c, data.num_rows // c.prompts * c.updates)
+
+
+def _smaller_rollout(c: Settings, num_rows: int) -> str:
+    """Returns the settings of the largest rollout that the rows fill, in as many updates."""
+    now, device = c.gradient_accumulation_steps, c.per_device_train_batch_size * c.world_size
+    for fewer in range(now * num_rows // c.prompts, 0, -1):
+        micro_batches = fewer * c.micro_batches // now
+        if micro_batches and micro_batches * device % c.num_generations == 0:
+            return f"gradient_accumulation_steps={fewer}, steps_per_generation={micro_batches}"
+    return "lower per_device_train_batch_size or num_generations, or get more rows"
 
 
 def _sft_steps(case: Case) -> Iterator[Finding]:

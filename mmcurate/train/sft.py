@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcurate.train import folder, log, rows
+from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_sft, tell
 from mmcurate.train.presets import sft_settings
@@ -52,13 +53,12 @@ def sft(
 
     out = Path(out).expanduser().resolve()
     config = config_of(SFTConfig, args, out, partial(sft_settings, preset), changes)
-    tell(lint_sft(config))
     dataset = rows.open_set(data, "sft")
-    asked = {"training": "sft", "max_tokens": max_tokens, "max_pixels": max_pixels}
-    job = prepare(
-        dataset, model, out, config, lora, max_prompt=None, max_tokens=max_tokens, max_pixels=max_pixels, asked=asked
-    )
-    return folder.finished(out) or run(job, _trainer(job))
+    facts = facts_of(dataset)
+    tell(lint_sft(config, data=facts))
+    limits = rows.Limits(row=max_tokens, pixels=max_pixels)
+    job = prepare(dataset, model, out, config, lora, limits, asked={"training": "sft"})
+    return folder.finished(out) or run(job, _trainer(job), taught=facts)
 
 
 def _trainer(job: Job) -> Any:
