@@ -17,7 +17,8 @@ def trainer_class() -> type:
             model.register_forward_pre_hook(_no_pictures, with_kwargs=True)
             super().__init__(model, *args, **more)
             # TRL pads prompts on the left, and reads where their pictures are from the processor's own padding.
-            self.processing_class.tokenizer.padding_side = "left"
+            processor: Any = self.processing_class
+            processor.tokenizer.padding_side = "left"
 
         def _tokenize_prompts(self, prompts: list[Any]) -> Any:
             """Gives rows without pictures an empty list: the processor takes no None beside rows with pictures."""

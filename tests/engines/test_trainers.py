@@ -148,7 +148,7 @@ def test_verls_loss_is_the_reference():
     import torch
     from verl.workers.config import ActorConfig
 
-    from mmcurate.train.losses import dapo_loss, gspo_loss, grpo_loss
+    from mmcurate.train.losses import dapo_loss, grpo_loss, gspo_loss
 
     torch.manual_seed(0)
     old = -torch.rand(32, 20, dtype=torch.float64) - 0.1
