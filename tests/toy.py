@@ -11,10 +11,10 @@ SYSTEM = "Answer."
 SIDE, CELLS = 96, 3
 
 
-def picture(colour, count, chance):
+def picture(colour, count, chance, side=SIDE):
     """PNG bytes of `count` squares in random cells, with some noise in size, place and shade."""
     shade = tuple(max(0, min(255, c + chance.randint(-18, 18))) for c in COLOURS[colour])
-    image = PIL.Image.new("RGB", (SIDE, SIDE), shade)
+    image = PIL.Image.new("RGB", (side, side), shade)
     draw = PIL.ImageDraw.Draw(image)
     cell = SIDE // CELLS
     for place in chance.sample(range(CELLS * CELLS), count):
@@ -40,6 +40,21 @@ def questions(number, seed=0, kinds=("colour", "count")):
             "options": list(COLOURS) if kind == "colour" else [],  # another word is then wrong, not undecided
             "images": [picture(colour, count, chance)],
             "kind": kind,
+        }
+
+
+def colours(number, seed=0):
+    """Rows of a source: small pictures of one colour each, which is asked for."""
+    chance = random.Random(seed)
+    for i in range(number):
+        colour = chance.choice(list(COLOURS))
+        yield {
+            "id": f"colour-{seed}-{i}",
+            "source": "toy",
+            "question": "What colour?",
+            "answer": colour,
+            "options": list(COLOURS),
+            "images": [picture(colour, 0, chance, side=32)],
         }
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mmcurate.errors import SettingsError
+
 MEDIA_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
 def family_of(model: str | Path) -> tuple[str, Any]:
-    """Returns a checkpoint's `model_type` and its config."""
+    """Returns a checkpoint's `model_type` and its config.
+
+    Raises:
+        SettingsError: there is no such model.
+    """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(str(model))
+    try:
+        config = AutoConfig.from_pretrained(str(model))
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SettingsError(
+            f"there is no model {model}: give a folder with a config.json, or an id of the Hub ({said})"
+        ) from None
     return config.model_type, config
 
 
