@@ -14,7 +14,7 @@ import pytest
 from mmcurate.errors import ColumnError, RunFolderError, SettingsError
 from mmcurate.train import folder, sft
 from tests import toy
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, picture, read_jsonl
 from tests.tiny_models import VIDEOS
 from tests.training import FAMILIES, QUICK, losses, stopped
 
@@ -117,12 +117,12 @@ def test_rows_that_do_not_fit_are_told_before_training(models, rows, tmp_path):
         max_steps=1,
         max_tokens=200,
     )
-    reasons = {row["id"]: row["reason"] for row in map(json.loads, (done.path / "left_out.jsonl").open())}
+    reasons = {row["id"]: row["reason"] for row in read_jsonl(done.path / "left_out.jsonl")}
     assert reasons == {
         "long": "a row of over 200 tokens",
         "media": "a model's own control token in its texts",
         "tags": "another number of <image> tags in its question than pictures",
-        "damaged": "a picture that can't be read: UnidentifiedImageError",
+        "damaged": "a picture that can't be read",
         "narrow": "a picture with one side over 200 times the other, which Qwen's processors refuse",
         "empty": "an empty answer",
     }
@@ -157,6 +157,7 @@ def test_a_ready_config_is_taken_as_it_is(models, rows, tmp_path):
         "remove_unused_columns": False,
         "report_to": "none",
         "bf16": False,
+        "activation_checkpointing": False,
         "use_cpu": True,
     }
     done = sft(rows, models["qwen3_vl"], tmp_path / "out", args=SFTConfig(output_dir="elsewhere", **changes))
