@@ -16,8 +16,8 @@ and MathVerse). An answer that can't be parsed is wrong. The same command contin
 
     python recipes/openmmr_eval.py --model my-model=http://node1:8000/v1 --questions held_out.jsonl --out runs/eval_held_out
 
-DIR/scores.md has every table and DIR/scores.json every figure; in Python: `print(mmcurate.evaluate.score(mmcurate.open(DIR)))`. These aren't
-the official numbers: the commands for those, through lmms-eval, are printed at the end. Keys are read from MMCURATE_API_KEY (model) and
+DIR/scores.md has every table and DIR/scores.json every figure; in Python: `from mmcurate.evaluate import score; score(mm.open(DIR))`. These
+aren't the official numbers: the commands for those, through lmms-eval, are printed at the end. Keys are read from MMCURATE_API_KEY (model) and
 MMCURATE_JUDGE_API_KEY (judge).
 """
 

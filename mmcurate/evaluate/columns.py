@@ -161,9 +161,8 @@ def columns_of(items: Sequence[Item]) -> list[tuple[Column, list[Item]]]:
     for item in items:
         column = next((c for c in COLUMNS if c.has(item)), None)
         if column is None:
-            name = item.source or "questions"
-            taken = name in (c.name for c in COLUMNS)
-            name = f"{name}_other" if taken else name
+            taken = item.source in (c.name for c in COLUMNS)
+            name = f"{item.source}_other" if taken else item.source
             column = Column(name, name, item.source, by={"answer type": "answer_type"})
         found.setdefault(column.name, (column, []))[1].append(item)
     order = [c.name for c in COLUMNS]

@@ -57,8 +57,9 @@ def read_items(run: Run) -> tuple[list[Item], Counter[str]]:
     verdicts = Ref(steps[-1].name, "verdicts")
     items: list[Item] = []
     left_out: Counter[str] = Counter()
-    for shard in range(state.num_shards):
-        for row in _rows(state, verdicts, shard):
+    for shard, num_rows in enumerate(state.shard_rows()):
+        for row in _rows(state, verdicts, shard, num_rows):
+            row["source"] = row["source"] or "questions"
             problem, gold = row["problem"] or "", (row["answer"] or "").strip()
             if not gold and (not problem or problem.startswith("no answer")):
                 left_out[f"{row['source']}: no gold answer"] += 1
@@ -69,14 +70,13 @@ def read_items(run: Run) -> tuple[list[Item], Counter[str]]:
     return items, left_out
 
 
-def _rows(state: State, verdicts: Ref, shard: int) -> Iterator[dict[str, Any]]:
+def _rows(state: State, verdicts: Ref, shard: int, num_rows: int) -> Iterator[dict[str, Any]]:
     """Yields every row of a shard, with `responses`, `verdicts`, `errors` and whether it is still in."""
     refs = {name: Ref(ROWS, name) for name in _COLUMNS}
     responses = Ref(*state.list_of(verdicts).split("."))
     refs |= {"responses": responses, "verdicts": verdicts}
     if "request_errors" in state.entries[responses.step].columns:
         refs["errors"] = Ref(responses.step, "request_errors")
-    num_rows = len(state.read(Ref(ROWS, "id"), shard, np.arange(state.shard_rows()[shard])))
     columns = {name: state.read(ref, shard, np.arange(num_rows)).to_pylist() for name, ref in refs.items()}
     alive = set(state.alive[shard].tolist())
     for i in range(num_rows):

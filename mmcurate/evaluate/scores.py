@@ -117,7 +117,7 @@ class Scores:
 
 
 def score(run: Run) -> Scores:
-    """Returns the scores of a run whose answers a `BenchmarkVerify` (or a `Verify`) graded.
+    """Returns the scores of a run whose answers a `BenchmarkVerify` (or a `Verify`) graded; of several such steps the last.
 
     Each benchmark is scored by its own measure (see `mmcurate.evaluate.columns`), questions of any other source by accuracy.
 
@@ -125,11 +125,16 @@ def score(run: Run) -> Scores:
         RunError: nothing was verified, or a question has several answers.
     """
     items, left_out = read_items(run)
-    made = {column.name: _score(column, mine) for column, mine in columns_of(items)}
+    made = score_items(items)
     grader = [e for e in run.entries if e.columns.get("verdicts") and e.name != ROWS][-1]
     asker = grader.columns["verdicts"].partition(".")[0]
     told = [{k: e.about[k] for k in _TOLD if k in e.about} for e in run.entries if e.name in (asker, grader.name)]
     return Scores(made, told[0], told[-1], dict(left_out), run.complete)
+
+
+def score_items(items: Sequence[Item]) -> dict[str, Score]:
+    """Returns the scores of questions whose answers are graded, by column."""
+    return {column.name: _score(column, mine) for column, mine in columns_of(items)}
 
 
 def _score(column: Column, items: Sequence[Item]) -> Score:
