@@ -11,6 +11,7 @@ import pytest
 import mmcurate as mm
 from mmcurate.chat import OpenAIChat, SimulatedTeacher
 from mmcurate.chat.server import ChatServer
+from mmcurate.distill import Distill
 from mmcurate.errors import RunError
 from mmcurate.evaluate import BenchmarkVerify, four_dimensional, lmms_eval_command, score, worst_case
 from mmcurate.evaluate.columns import COLUMNS
@@ -273,7 +274,9 @@ def test_columns_and_tables(copies):
     assert list(columns) == [c.name for c in COLUMNS] == list(SCORES) == list(TASKS)
     assert [s.num_rows for s in columns.values()] == [7, 9, 4, 13, 70, 7, 4, 8, 3, 2, 5, 20]
     assert {s.accuracy for s in columns.values()} == {1.0}
-    assert sum(s.published for s in columns.values()) / 12 == pytest.approx(0.543, abs=5e-4)  # the paper's mean
+    means = Scores(columns, {}, {}, {}, True).means
+    assert means["mean of all"] == (1.0, pytest.approx(0.543, abs=5e-4))  # the paper's mean of its twelve
+    assert means["MMMU-Pro, mean"] == (1.0, pytest.approx((0.441 + 0.406) / 2))
     tables = {(name, table): list(parts) for name, s in columns.items() for table, parts in s.tables.items()}
     assert tables["mathvista", "skill"] == ["geometry reasoning"]
     assert tables["logicvista", "skill"] == ["inductive"]
@@ -345,6 +348,29 @@ def test_tokens_and_what_is_cut_off():
     ends = [(100, False), (300, True), (200, False), (None, False), (None, None)]
     made = score_items([Item(str(i), "mine", {}, True, "", *end) for i, end in enumerate(ends)])["mine"]
     assert (made.mean_tokens, made.cut_off, made.num_rows) == (200.0, 0.25, 5)
+
+
+class Short(SimulatedTeacher):
+    """Refuses one question, as a server does whose context is too short."""
+
+    def reply(self, messages, seed):
+        if "What is 1 + 1?" in messages[-1]["content"]:
+            from aiohttp import web
+
+            raise web.HTTPBadRequest(text='{"error": {"message": "the prompt is too long"}}')
+        return super().reply(messages, seed)
+
+
+def test_a_request_that_is_refused_is_not_a_wrong_answer(tmp_path):
+    with Short(questions(3), accuracy=1.0, slips=0.0, cut_off=0.0) as server:
+        model = OpenAIChat(server.model, server.base_url, temperature=0.0)
+        pipeline = mm.Pipeline(Given(questions(3)), Distill(model, num_responses=1), BenchmarkVerify(workers=1))
+        scores = score(pipeline.run(tmp_path / "run"))
+    (made,) = scores.columns.values()
+    assert (made.num_rows, made.num_correct, made.num_unscored) == (3, 2, 1)
+    assert made.unscored["q1"].startswith("request failed: ")
+    assert "the prompt is too long" in made.unscored["q1"]
+    assert scores.model["model"] == server.model
 
 
 def test_a_run_without_verdicts(tmp_path):

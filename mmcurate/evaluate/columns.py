@@ -154,6 +154,9 @@ COLUMNS = (
 )
 """The columns of the paper's table, in its order (arXiv 2511.16334)."""
 
+MMMU_PRO = ("mmmu_pro_standard", "mmmu_pro_vision")
+"""Whose mean is MMMU-Pro's score."""
+
 
 def columns_of(items: Sequence[Item]) -> list[tuple[Column, list[Item]]]:
     """Returns the columns that have items, each with its own; what belongs to none of the twelve has one by its source."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcurate.columns import durable_write, write_json
-from mmcurate.evaluate.columns import Column, columns_of
+from mmcurate.evaluate.columns import MMMU_PRO, Column, columns_of
 from mmcurate.evaluate.items import Item, read_items
 from mmcurate.evaluate.metrics import share
 from mmcurate.evaluate.published import SCORES, TOKENS
@@ -98,14 +98,19 @@ class Scores:
     complete: bool
 
     @property
-    def mean(self) -> float | None:
-        """The mean of the columns' accuracies, as the paper takes it over its twelve; None without any."""
-        known = [s.accuracy for s in self.columns.values() if s.accuracy is not None]
-        return sum(known) / len(known) if known else None
+    def means(self) -> dict[str, tuple[float, float | None]]:
+        """The mean of several columns, and of what is published of them: of MMMU-Pro's two, which is its score, and of all."""
+        out = {}
+        for title, names in {"MMMU-Pro, mean": MMMU_PRO, "mean of all": tuple(self.columns)}.items():
+            ours = [s.accuracy for name in names if (s := self.columns.get(name)) and s.accuracy is not None]
+            theirs = [SCORES[name] / 100 for name in names if name in SCORES]
+            if len(ours) == len(names) > 1:
+                out[title] = (sum(ours) / len(ours), sum(theirs) / len(theirs) if len(theirs) == len(names) else None)
+        return out
 
     def to_json(self) -> dict[str, Any]:
         """Returns all of it as JSON."""
-        return {"mean": self.mean, **dataclasses.asdict(self)}
+        return {"means": {title: ours for title, (ours, _) in self.means.items()}, **dataclasses.asdict(self)}
 
     def save(self, folder: str | Path) -> None:
         """Writes `scores.json`, with everything, and `scores.md`, with every table."""

@@ -34,11 +34,8 @@ def summary(scores: Scores) -> str:
         ]
         for s in scores.columns.values()
     ]
-    known = [s.published for s in scores.columns.values() if s.accuracy is not None]
-    if len(known) > 1:
-        published = [p for p in known if p is not None]
-        theirs = _percent(sum(published) / len(published)) if len(published) == len(known) else ""
-        rows.append(["mean", _percent(scores.mean), *[""] * 5, theirs, ""])
+    for title, (ours, theirs) in scores.means.items():
+        rows.append([title, _percent(ours), *[""] * 5, "" if theirs is None else _percent(theirs), ""])
     wanted = [i for i, _ in enumerate(_HEADS) if i < 2 or any(row[i] for row in rows)]
     told = [text for name, s in scores.columns.items() for text in _notes(name, s)]
     told += [f"{reason}: {count:,} rows, which don't count" for reason, count in scores.left_out.items()]
