@@ -291,7 +291,7 @@ def test_a_row_that_could_not_be_read_is_in_no_group():
     """It counts as not scored; but there is no seed and no version that it would be all of."""
     bad = [
         Item(f"{name}-0000007", name, {}, False, "bad row: no 'answer'", None, None)
-        for name in ("dynamath", "mathverse")
+        for name in ("dynamath", "mathverse", "wemath")
     ]
     good = [Item(f"dynamath-1-{i}", "dynamath", {"seed": "1"}, True, "", 5, False) for i in range(10)]
     good += [Item("mathverse-1", "mathverse", {"problem_version": "Text Lite"}, True, "", 5, False)]
@@ -299,6 +299,7 @@ def test_a_row_that_could_not_be_read_is_in_no_group():
     assert {name: (s.accuracy, s.num_unscored) for name, s in columns.items()} == {
         "mathverse": (1.0, 1),
         "dynamath": (1.0, 1),
+        "wemath": (None, 1),
     }
 
 

@@ -42,7 +42,8 @@ def outcomes(items: Sequence[Item], rights: Rights) -> FourDimensional:
     """We-Math's outcomes."""
     problems: dict[str, dict[str, bool]] = defaultdict(dict)
     for item, right in zip(items, rights, strict=True):
-        problems[str(item.about.get("problem_id"))][str(item.about.get("key"))] = right
+        if "problem_id" in item.about:
+            problems[item.about["problem_id"]][item.about["key"]] = right
     return four_dimensional(problems)
 
 
