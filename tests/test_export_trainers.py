@@ -13,9 +13,13 @@ import pytest
 import yaml
 
 import mmcurate as mm
+from mmcurate.chat import OpenAIChat
 from mmcurate.errors import RunError, RunFolderError, SettingsError
 from mmcurate.export import to_llama_factory, to_lmms_engine, to_ms_swift, to_verl
+from mmcurate.export.reward import verl_reward
 from mmcurate.prompts import SYSTEM_PROMPT, is_strict
+from mmcurate.reward import Overlong, Reward
+from mmcurate.verify import Policy
 from tests.conftest import picture, write_jsonl
 from tests.mixed import LEFT_OUT, PICTURES, RL, SFT, TAGGED, mixed_run
 
@@ -74,13 +78,15 @@ def test_verl_rows(run, tmp_path):
     assert (line.step, line.num_out) == ("to_verl", len(RL))
 
 
-def score(folder, **given):
+def scores(folder, *calls):
+    """What a folder's reward file returns, in a process that starts there."""
     code = (
-        "import json, sys; from reward import compute_score; print(json.dumps(compute_score(**json.load(sys.stdin))))"
+        "import json, sys; from reward import compute_score; "
+        "print(json.dumps([compute_score(**given) for given in json.load(sys.stdin)]))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        input=json.dumps(given),
+        input=json.dumps(calls),
         capture_output=True,
         text=True,
         cwd=folder,
@@ -99,21 +105,50 @@ def test_the_reward_file_runs_on_its_own(run, tmp_path):
         "extra_info": two["extra_info"] | {"num_turns": 1},
         "reward_router_address": None,
     }
-    right = "<think>It is not.</think><answer>{}</answer>"
-    assert score(folder, solution_str=right.format("B"), **given) == {
-        "score": 1.0,
-        "acc": 1.0,
-        "format": 1.0,
-        "scored": 1.0,
-    }
-    assert score(folder, solution_str=right.format("no"), **given)["acc"] == 1.0, "the option's text counts"
-    wrong = score(folder, solution_str=right.format("A"), **given)
+    answer = "<think>It is not.</think><answer>{}</answer>"
+    said = [answer.format("B"), answer.format("no"), answer.format("A"), "The answer is \\boxed{B}."]
+    open_gold = {**given, "ground_truth": "a man riding a horse", "extra_info": None}
+    right, by_text, wrong, loose, undecided = scores(
+        folder,
+        *({**given, "solution_str": text} for text in said),
+        {**open_gold, "solution_str": answer.format("a person on a horse")},
+    )
+    assert right == {"score": 1.0, "acc": 1.0, "format": 1.0, "scored": 1.0}
+    assert by_text == right, "the option's text counts"
     assert wrong == {"score": pytest.approx(0.1), "acc": 0.0, "format": 1.0, "scored": 1.0}
-    loose = score(folder, solution_str="The answer is \\boxed{B}.", **given)
     assert loose == {"score": pytest.approx(0.9), "acc": 1.0, "format": 0.0, "scored": 1.0}
-    given |= {"ground_truth": "a man riding a horse", "extra_info": None}
-    undecided = score(folder, solution_str=right.format("a person on a horse"), **given)
     assert undecided == {"score": pytest.approx(0.1), "acc": 0.0, "format": 1.0, "scored": 0.0}
+
+
+def test_the_reward_file_has_the_given_settings(run, tmp_path):
+    """And is made by the class that TRL calls: one reward, however it is reached."""
+    reward = Reward(format_weight=0.25, policy=Policy(missing_units=False))
+    folder = to_verl(run, tmp_path / "verl", reward=reward)
+    given = {"data_source": "q", "ground_truth": "12 cm", "extra_info": {}}
+    texts = [f"<think>So.</think><answer>{said}</answer>" for said in ("12 cm", "12")]
+    made = scores(folder, *({**given, "solution_str": text} for text in texts))
+    assert [m["acc"] for m in made] == [1.0, 0.0]
+    assert [m["score"] for m in made] == [reward.score(text, "12 cm").reward for text in texts] == [1.0, 0.25]
+    before = (folder / "reward.py").read_text()
+    to_verl(run, tmp_path / "verl")
+    assert (folder / "reward.py").read_text() != before, "another reward is another export"
+
+
+def test_what_verl_cannot_compute(run, tmp_path):
+    judge = OpenAIChat("judge", "http://127.0.0.1:9/v1", api_key="secret")
+    for reward, why in (
+        (Reward(conciseness=0.1), "conciseness = 0.1 compares the responses to one prompt"),
+        (Reward(judge=judge), "a judge, with its address and its key, isn't written into files"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            to_verl(run, tmp_path / "verl", reward=reward)
+    with pytest.raises(SettingsError, match="verl tells a reward file no lengths"):
+        verl_reward(Reward(overlong=Overlong()))
+    with pytest.raises(SettingsError, match="isn't written into files"):
+        to_ms_swift(run, tmp_path / "rl", "rl", reward=Reward(judge=judge))
+    with pytest.raises(SettingsError, match="reward is for the RL set"):
+        to_ms_swift(run, tmp_path / "sft", reward=Reward())
+    assert not list(tmp_path.iterdir())
 
 
 def arguments(folder, command):
@@ -156,6 +191,23 @@ def test_verl_script(run, tmp_path):
         "actor_rollout_ref.rollout.n": "16",
     }
     assert {key: settings.get(key) for key in wanted} == wanted
+    limits = "data.max_response_length", actor + "ppo_max_token_len_per_gpu"
+    assert [settings[key] for key in limits] == ["28696", "32792"]
+    assert "overlong_buffer" not in (folder / "train.sh").read_text(), (
+        "off unless asked for, as in every published script"
+    )
+    term = Reward(overlong=Overlong(max_length=8192, buffer=1024, factor=0.5))
+    settings = dict(g.split("=", 1) for g in arguments(to_verl(run, folder, reward=term), "program")[3:])
+    assert [settings[key] for key in limits] == ["8192", "12288"]
+    assert settings["reward_model.reward_manager"] == "dapo"
+    kwargs = "+reward_model.reward_kwargs."
+    assert {key.removeprefix(kwargs): value for key, value in settings.items() if key.startswith(kwargs)} == {
+        "max_resp_len": "8192",
+        "overlong_buffer_cfg.enable": "true",
+        "overlong_buffer_cfg.len": "1024",
+        "overlong_buffer_cfg.penalty_factor": "0.5",
+        "overlong_buffer_cfg.log": "true",
+    }
 
 
 def files_as_seen(folder, urls):
@@ -239,12 +291,36 @@ def test_ms_swift_rows(run, tmp_path):
         "problem": "Is <image2> darker than <image1>?",
         "source": "q",
     }
+    assert sorted(p.name for p in rl.iterdir()) == ["images", "mmcurate.json", "plugin.py", "train.parquet", "train.sh"]
     assert arguments(sft, "swift")[1] == "sft"
     given = arguments(rl, "swift")[1:]
     assert given[:3] == ["rlhf", "--rlhf_type", "grpo"]
     assert given[given.index("--importance_sampling_level") + 1] == "sequence"
+    given = arguments(to_ms_swift(run, rl, "rl", reward=Reward(overlong=Overlong(max_length=8192))), "swift")[1:]
+    assert given[given.index("--max_completion_length") + 1] == "8192"
     with pytest.raises(SettingsError, match="kind = 'dpo' must be"):
         to_ms_swift(run, tmp_path / "x", "dpo")
+
+
+def test_ms_swift_plugin(run, tmp_path):
+    """As ms-swift calls it: its own names for the columns, tokens a turn, and None would count as 0."""
+    reward = Reward(overlong=Overlong(max_length=10, buffer=5), conciseness=0.2)
+    folder = to_ms_swift(run, tmp_path / "rl", "rl", reward=reward)
+    swift = folder / "swift"
+    swift.mkdir()
+    (swift / "__init__.py").write_text("")
+    (swift / "rewards.py").write_text("class ORM: pass\norms = {}\n")
+    code = """
+import plugin
+said = [f"<think>So.</think><answer>{a}</answer>" for a in ("no", "yes", "no", "no", "a cat", "B")]
+rows = {"solution": ["B", "B", "B", "B", "a dog", "B"], "choices": [["yes", "no"]] * 4 + [[], []], "problem": ["Is it?"] * 6}
+rows |= {"id": list("aaaabb"), "finish_reason": ["stop"] * 6, "response_token_ids": [[1] * 4, [1] * 4, [[1] * 4, [1] * 2], [1] * 8, [1], [1] * 5]}
+made = plugin.orms["mmcurate"]()(said, **rows, trainer_state=None)
+assert [round(m, 9) for m in made] == [1.1, 0.1, 0.8, 0.3, 0.1, 1.0], made
+rows = {name: column[:1] for name, column in rows.items()} | {"finish_reason": ["length"]}
+assert plugin.orms["mmcurate"]()(["The answer is no"], **rows) == [0.0]
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, check=True, timeout=60)
 
 
 def test_each_export_is_a_branch_of_its_own(run, tmp_path):

@@ -63,6 +63,10 @@ class ChatModel(ABC):
         given = [f"{n}={v!r}" for n, v in shown.items() if n != "model" and v not in (None, (), {})]
         return f"{type(self).__name__}({self.model!r}, {self.where()!r}, {', '.join(given)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy has the settings; what is open stays in its process.
+        return _remade, (type(self), {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+
     @abstractmethod
     def where(self) -> str:
         """Returns where the model is, without secrets."""
@@ -270,3 +274,7 @@ class ChatModel(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _remade(cls: type[ChatModel], given: dict[str, Any]) -> ChatModel:
+    return cls(**given)

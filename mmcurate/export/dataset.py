@@ -125,7 +125,10 @@ def export(
     if not num_rows and name not in ("to_sft", "to_rl"):
         shutil.rmtree(temporary)
         raise RunError(f"{name}: nothing of {run.path} is left to export: {_why_empty(run, name, left_out)}")
-    write_json(temporary / ABOUT, {"export": name, "key": key, "path": str(out), "run": str(run.path)})
+    write_json(
+        temporary / ABOUT,
+        {"export": name, "key": key, "path": str(out), "run": str(run.path), "verifiers": _verifiers(run)},
+    )
     old = out.with_name(f".{out.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
@@ -142,6 +145,12 @@ def read_about(path: Path) -> dict[str, Any]:
         return json.loads((path / ABOUT).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def _verifiers(run: Run) -> dict[str, int]:
+    """Returns the version of each `Verify` behind the verdicts, by the step's name: trainers tell when theirs is another."""
+    made = [e for e in run.entries if isinstance(e.settings, dict) and e.settings.get("class") == "Verify"]
+    return {entry.name: entry.version for entry in made}
 
 
 def _why_empty(run: Run, name: str, left_out: dict[str, list[pa.Table]]) -> str:

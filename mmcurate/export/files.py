@@ -59,6 +59,8 @@ cd "$(dirname "${{BASH_SOURCE[0]}}")"
 """
 """How every script begins: it works wherever the folder lies."""
 
+MAX_PROMPT, MAX_RESPONSE = 4_096, 28_696
+"""OpenMMReasoner's limits in RL, in tokens."""
 SFT_ROWS, SFT_STEPS = 874_357, 4_300
 """OpenMMReasoner's SFT: so many rows, so many steps on 32 GPUs, one pack of 61,440 tokens each."""
 

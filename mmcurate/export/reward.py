@@ -1,39 +1,66 @@
-"""The reward for verl: R = 0.9 * accuracy + 0.1 * format, as OpenMMReasoner's (arXiv 2511.16334, section 3).
-
-The answer is checked by mmcurate.verify.grade, which needs `pip install mmcurate` where rewards are computed. The format counts
-only when a response is one <think> part and one <answer> part and nothing else.
-
-A response that no rule can grade, or whose check failed, is not wrong, but verl has no way to leave one out of its
-group: it gets no accuracy here, since a policy would learn to give answers that can't be checked. `scored` says which
-they are; where its mean is low, take such questions out of the set.
-"""
+"""The reward as the file that verl loads."""
 
 from __future__ import annotations
 
-from typing import Any
+from mmcurate.errors import SettingsError
+from mmcurate.reward import Reward
 
-from mmcurate.prompts import is_strict
-from mmcurate.verify import Verdict, grade
+_VERL = '''"""verl's reward, written by mmcurate. It needs `pip install mmcurate` where rewards are computed.
 
-FORMAT_WEIGHT = 0.1
+A response that no rule can grade, or whose check failed, isn't wrong, but verl has no way to leave one out of its group: it
+gets no accuracy here, since a policy would learn to give answers that can't be checked. `scored` says which they are; where
+its mean is low, take such questions out of the set.
+"""
+
+{code}
 
 
-def compute_score(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: dict[str, Any] | None = None, **kwargs: Any
-) -> dict[str, float]:
+def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
     """Returns the reward of one response as `score`, and what it is made of."""
-    extra = extra_info or {}
-    options = extra.get("options")
-    made = grade(
-        solution_str,
-        ground_truth,
-        options=[] if options is None else [str(o) for o in options],
-        question=extra.get("question"),
+    extra = extra_info or {{}}
+    made = REWARD.score(
+        solution_str, ground_truth, options=extra.get("options"), question=extra.get("question")
     )
-    accuracy, formatted = float(made.verdict is Verdict.CORRECT), float(is_strict(solution_str))
-    return {
-        "score": (1 - FORMAT_WEIGHT) * accuracy + FORMAT_WEIGHT * formatted,
-        "acc": accuracy,
-        "format": formatted,
-        "scored": float(made.verdict in (Verdict.CORRECT, Verdict.INCORRECT, Verdict.NO_ANSWER)),
-    }
+    scored = made.reward is not None
+    return {{
+        "score": made.without_none,
+        "acc": made.accuracy if scored else 0.0,
+        "format": made.format,
+        "scored": float(scored),
+    }}
+'''
+
+
+def verl_reward(reward: Reward) -> str:
+    """Returns verl's reward file: a `compute_score` with the settings of a reward, whose code it imports.
+
+    A response that isn't scored, which verl can't leave out of its group, gets no accuracy there and has `scored` 0.
+
+    Raises:
+        SettingsError: a setting needs what verl doesn't tell a reward file: a length, the group, a judge's key.
+    """
+    if reward.overlong:
+        raise SettingsError(
+            "verl_reward: overlong is on, and verl tells a reward file no lengths; its reward manager `dapo` has the term, and "
+            "to_verl(..., reward=...) turns it on: set overlong=None here"
+        )
+    if reward.conciseness:
+        raise SettingsError(
+            f"verl_reward: conciseness = {reward.conciseness} compares the responses to one prompt, and verl scores one at a "
+            "time: set conciseness=0"
+        )
+    return _VERL.format(code=reward_code(reward))
+
+
+def reward_code(reward: Reward) -> str:
+    """Returns lines of Python that make a reward, as `REWARD`.
+
+    Raises:
+        SettingsError: it has a judge, whose address and key don't belong in a file.
+    """
+    if reward.judge is not None:
+        raise SettingsError(
+            "Reward: a judge, with its address and its key, isn't written into files: set judge=None, or call Reward.score in "
+            "a reward file of your own"
+        )
+    return f"from mmcurate.reward import Overlong, Reward\nfrom mmcurate.verify import Policy\n\nREWARD = {reward!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Iterable
@@ -12,8 +13,10 @@ import pyarrow as pa
 
 from mmcurate import pictures
 from mmcurate.export.dataset import PICTURES, as_run, export, media_problem
-from mmcurate.export.files import SCRIPT, write_parquet, write_text
+from mmcurate.export.files import MAX_PROMPT, MAX_RESPONSE, SCRIPT, write_parquet, write_text
+from mmcurate.export.reward import verl_reward
 from mmcurate.export.rl import read_rl
+from mmcurate.reward import Reward
 from mmcurate.run import Run
 
 MIN_SIDE = 28
@@ -40,6 +43,14 @@ _FEATURES = {
         ]
     ),
 }
+_OVERLONG = """    reward_model.reward_manager=dapo \\
+    +reward_model.reward_kwargs.max_resp_len={max_length} \\
+    +reward_model.reward_kwargs.overlong_buffer_cfg.enable=true \\
+    +reward_model.reward_kwargs.overlong_buffer_cfg.len={buffer} \\
+    +reward_model.reward_kwargs.overlong_buffer_cfg.penalty_factor={factor} \\
+    +reward_model.reward_kwargs.overlong_buffer_cfg.log=true \\
+"""
+"""The overlong term as verl's reward manager `dapo` computes it: to a reward file it tells no lengths."""
 _SCRIPT = SCRIPT + (
     """# Settings: arXiv 2511.16334 (OpenMMReasoner). A rollout of 512 prompts is used in four updates of 128, so that the sequence
 # ratio leaves 1 and GSPO's clip can act; with one update a rollout it never does.
@@ -55,8 +66,8 @@ _SCRIPT = SCRIPT + (
     data.return_multi_modal_inputs=true \\
     data.filter_overlong_prompts=true \\
     data.truncation=error \\
-    data.max_prompt_length=4096 \\
-    data.max_response_length=28696 \\
+    data.max_prompt_length={max_prompt} \\
+    data.max_response_length={max_response} \\
     data.train_batch_size=512 \\
     actor_rollout_ref.model.path="${{MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}}" \\
     actor_rollout_ref.model.use_remove_padding=true \\
@@ -67,7 +78,7 @@ _SCRIPT = SCRIPT + (
     actor_rollout_ref.actor.clip_ratio_high=0.0004 \\
     actor_rollout_ref.actor.ppo_mini_batch_size=128 \\
     actor_rollout_ref.actor.use_dynamic_bsz=true \\
-    actor_rollout_ref.actor.ppo_max_token_len_per_gpu=32792 \\
+    actor_rollout_ref.actor.ppo_max_token_len_per_gpu={max_tokens} \\
     actor_rollout_ref.actor.use_kl_loss=false \\
     actor_rollout_ref.actor.entropy_coeff=0 \\
     actor_rollout_ref.actor.grad_clip=1.0 \\
@@ -80,7 +91,7 @@ _SCRIPT = SCRIPT + (
     actor_rollout_ref.rollout.top_p=1.0 \\
     custom_reward_function.path="$PWD/reward.py" \\
     custom_reward_function.name=compute_score \\
-    trainer.nnodes="${{NNODES:-8}}" \\
+{overlong}    trainer.nnodes="${{NNODES:-8}}" \\
     trainer.n_gpus_per_node="${{GPUS:-8}}" \\
     trainer.total_epochs="${{EPOCHS:-2}}" \\
     trainer.val_before_train=false \\
@@ -93,7 +104,7 @@ _SCRIPT = SCRIPT + (
 )
 
 
-def to_verl(run: Run | str | Path, out: str | Path) -> Path:
+def to_verl(run: Run | str | Path, out: str | Path, *, reward: Reward | None = None) -> Path:
     """Writes the RL set for verl and returns its folder: `train.parquet`, `reward.py`, `train.sh`.
 
     The questions are those of `to_rl`, without such as verl would misread: texts with another number of `<image>`
@@ -104,19 +115,31 @@ def to_verl(run: Run | str | Path, out: str | Path) -> Path:
     Args:
         run: a run, finished or not, or its folder.
         out: the folder.
+        reward: what `reward.py` computes; `Reward()` unless given. Its overlong term goes into `train.sh`.
 
     Raises:
         RunFolderError: `out` holds something else.
         RunError: there is nothing to export.
+        SettingsError: the reward needs what verl doesn't tell a reward file.
     """
+    reward = Reward() if reward is None else reward
+    text = verl_reward(dataclasses.replace(reward, overlong=None))
+    term = reward.overlong
+    longest = term.max_length if term else MAX_RESPONSE
+    script = _SCRIPT.format(
+        what="Trains on train.parquet with verl: GSPO, rewards by reward.py.",
+        max_prompt=MAX_PROMPT,
+        max_response=longest,
+        max_tokens=MAX_PROMPT + longest,
+        overlong=_OVERLONG.format(max_length=longest, buffer=term.buffer, factor=term.factor) if term else "",
+    )
 
     def write(folder: Path, shards: Iterable[list[dict[str, Any]]]) -> None:
         write_parquet(folder / "train.parquet", _schema(), shards, _row, GROUP_ROWS)
-        write_text(folder / "reward.py", Path(__file__).with_name("reward.py").read_text("utf-8"))
-        what = "Trains on train.parquet with verl: GSPO, rewards by reward.py."
-        write_text(folder / "train.sh", _SCRIPT.format(what=what))
+        write_text(folder / "reward.py", text)
+        write_text(folder / "train.sh", script)
 
-    return export(as_run(run), out, "to_verl", read_rl, write, check=media_problem, settings=_VERSION)
+    return export(as_run(run), out, "to_verl", read_rl, write, check=media_problem, settings=[_VERSION, text, script])
 
 
 def _schema() -> pa.Schema:

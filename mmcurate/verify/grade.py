@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmcurate.answers import LETTERS, normal, option_text
@@ -340,18 +340,18 @@ def _decimal_comma(text: str, gold: str) -> bool:
     return a != g and "." in a + g and bool(_COMMA.fullmatch(a)) and a.replace(",", ".") == g.replace(",", ".")
 
 
-_pool: WorkerPool | None = None
-_pool_guard = threading.Lock()
+_pools: dict[tuple[int, int], WorkerPool] = {}
+_pools_guard = threading.Lock()
 
 
-def pool() -> WorkerPool:
-    """Returns the process's one worker for math-verify, started when it is first needed."""
-    global _pool
-    with _pool_guard:
-        if _pool is None:
-            _pool = WorkerPool("mmcurate.verify.worker", 1, TIMEOUT_S)
-            atexit.register(_pool.close)
-        return _pool
+def kept_pool(num_workers: int = 1) -> WorkerPool:
+    """Returns this process's pool of so many workers, started when it is first needed and kept until the process ends."""
+    with _pools_guard:
+        key = (os.getpid(), num_workers)  # a fork has none of its parent's threads
+        if key not in _pools:
+            _pools[key] = WorkerPool("mmcurate.verify.worker", num_workers, TIMEOUT_S)
+            atexit.register(_pools[key].close)
+        return _pools[key]
 
 
 class CheckFailed(Exception):
@@ -359,7 +359,7 @@ class CheckFailed(Exception):
 
 
 def _math_verify_in_pool(answer: str, gold: str) -> bool | None:
-    result = pool().run([{"math": [answer, gold]}])[0]
+    result = kept_pool().run([{"math": [answer, gold]}])[0]
     if "failed" in result:
         raise CheckFailed(result["failed"])
     equal: bool | None = result["equal"]
@@ -389,10 +389,15 @@ def grade(
         because a check failed: that is `error`.
     """
     check_arguments(response, gold, options)
-    if isinstance(gold, (int, float)):
-        gold = str(gold)
+    return grade_here({"response": response, "gold": str(gold), "options": options, "question": question}, policy)
+
+
+def grade_here(task: Mapping[str, Any], policy: Policy) -> Grade:
+    """Grades one task of `grade_tasks` in this process, for as long as it takes."""
+    response, gold, options, question = (task[name] for name in ("response", "gold", "options", "question"))
+    reason = task.get("finish_reason")
     try:
-        return decide(response, gold, list(options), question, _math_verify_in_pool, None, policy)
+        return decide(response, gold, options, question, _math_verify_in_pool, reason, task.get("policy", policy))
     except Stopped:
         raise
     except Exception as error:  # a check that fails is an error, never a verdict on the answer

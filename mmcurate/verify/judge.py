@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmcurate.chat import Answer, ChatRequest, Failure
+from mmcurate.errors import SettingsError
 from mmcurate.schema import Grade, Verdict
 
 SYSTEM_PROMPT = (
@@ -45,6 +46,31 @@ def judge_grade(result: Answer | Failure, rule: Grade) -> Grade:
         "judge",
         f"the judge said {said}; {rule.why}",
     )
+
+
+def check_judge(owner: str, judge: Any) -> None:
+    """Raises where a setting `judge` is given that can't answer."""
+    if judge is not None and not callable(getattr(judge, "answers", None)):
+        raise SettingsError(f"{owner}: judge is {type(judge).__name__}, which can't answer; give an OpenAIChat(...)")
+
+
+def ask_judge(
+    judge: Any, grades: list[Grade], pairs: Sequence[tuple[str | None, Sequence[str], str, str]]
+) -> list[Answer | Failure]:
+    """Lets a judge decide what no rule did, in place; returns what it said.
+
+    Args:
+        judge: an `OpenAIChat` or the like, or None.
+        grades: by rules.
+        pairs: question, options, gold and response of each.
+    """
+    undecided = [i for i, (_, _, gold, _) in enumerate(pairs) if needs_judge(grades[i], gold)]
+    if judge is None or not undecided:
+        return []
+    results: list[Answer | Failure] = judge.answers([judge_request(*pairs[i]) for i in undecided])
+    for i, result in zip(undecided, results, strict=True):
+        grades[i] = judge_grade(result, grades[i])
+    return results
 
 
 def needs_judge(grade: Grade, gold: Any) -> bool:

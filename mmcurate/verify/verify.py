@@ -12,11 +12,10 @@ import pyarrow as pa
 import pydantic
 
 from mmcurate.chat import Answer, Failure, Usage
-from mmcurate.errors import SettingsError
 from mmcurate.schema import GRADES, Grade, Verdict
 from mmcurate.step import Context, Runtime, Step, settings, with_passing_failures, with_spent
 from mmcurate.verify.grade import TIMEOUT_S, grade_tasks
-from mmcurate.verify.judge import judge_grade, judge_request, needs_judge
+from mmcurate.verify.judge import ask_judge, check_judge
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.workers import WorkerPool
 
@@ -53,10 +52,7 @@ class Verify(Step):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.judge is not None and not callable(getattr(self.judge, "answers", None)):
-            raise SettingsError(
-                f"Verify: judge is {type(self.judge).__name__}, which can't answer; give an OpenAIChat(...)"
-            )
+        check_judge("Verify", self.judge)
         object.__setattr__(self, "_live", _Live())
 
     def check(self) -> None:
@@ -125,7 +121,8 @@ class Verify(Step):
         live.begin(len(rows), len(tasks))
         graded = iter(grade_tasks(live.pool(self.workers), tasks, self.policy))
         grades = [min((next(graded) for _ in mine), key=_rank) for mine in golds]
-        results = self._judge(pairs, grades)
+        asked = [(r["question"], r["options"] or [], r["answer"], _text(response)) for r, response in pairs]
+        results = ask_judge(self.judge, grades, asked)
         live.count(grades, results)
         verdicts, rates, scored, start = [], [], [], 0
         for row in rows:
@@ -146,20 +143,6 @@ class Verify(Step):
         said = [r for r in results if isinstance(r, Answer)]
         tokens = {"prompt_tokens": sum(a.prompt_tokens for a in said), "tokens": sum(a.num_tokens for a in said)}
         return with_spent(made, {"answers": len(said), **tokens}) if said else made
-
-    def _judge(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]], grades: list[Grade]) -> list[Answer | Failure]:
-        """Lets the judge decide what no rule did; returns what it said."""
-        open_pairs = [i for i, (row, _) in enumerate(pairs) if needs_judge(grades[i], row["answer"])]
-        if self.judge is None or not open_pairs:
-            return []
-        requests = [
-            judge_request(r["question"], r["options"] or [], r["answer"], _text(a))
-            for r, a in (pairs[i] for i in open_pairs)
-        ]
-        results: list[Answer | Failure] = self.judge.answers(requests)
-        for i, result in zip(open_pairs, results, strict=True):
-            grades[i] = judge_grade(result, grades[i])
-        return results
 
 
 _RANKS = (Verdict.CORRECT, Verdict.UNDECIDED, Verdict.ERROR, Verdict.INCORRECT, Verdict.NO_ANSWER)

@@ -49,9 +49,10 @@ def _environment():
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    from tests.engines.tiny_models import build
+    from tests.tiny_models import build
 
-    return {family: build(family, tmp_path_factory.mktemp("models") / family) for family in [*FAMILIES, "qwen3"]}
+    root = tmp_path_factory.mktemp("models")
+    return {family: build(family, root / family, spread=0.5) for family in [*FAMILIES, "qwen3"]}
 
 
 @pytest.fixture(scope="module")

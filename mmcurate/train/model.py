@@ -1,0 +1,61 @@
+"""The model to train: from a checkpoint of it where there is one, whole or with a LoRA adapter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+MEDIA_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+
+
+def family_of(model: str | Path) -> tuple[str, Any]:
+    """Returns a checkpoint's `model_type` and its config."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(str(model))
+    return config.model_type, config
+
+
+def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: bool, attention: str | None) -> Any:
+    """Loads the weights to go on with.
+
+    `Trainer.train(resume_from_checkpoint=...)` leaves a Qwen2.5-VL with the weights that it was built with, and says nothing:
+    so the model is built from the checkpoint in the first place.
+
+    Args:
+        model: a folder, or an id of the Hub.
+        checkpoint: a folder of the trainer's to go on from.
+        adapter: a `peft.LoraConfig`, or None to train all weights.
+        half: load in bfloat16. All weights are trained in float32 (bfloat16 has no room for a step of 1e-6), the frozen ones
+            under an adapter need only be read.
+        attention: `attn_implementation` of transformers.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    def load(place: str | Path) -> Any:
+        dtype = torch.bfloat16 if half and adapter is not None else torch.float32
+        return AutoModelForImageTextToText.from_pretrained(str(place), dtype=dtype, attn_implementation=attention)
+
+    if checkpoint is None:
+        return load(model)
+    if adapter is not None:
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(load(model), str(checkpoint), is_trainable=True)
+    # A sharded checkpoint (FSDP, DeepSpeed) has no weights that transformers reads: the trainer's own resume loads those.
+    return load(checkpoint if any(checkpoint.glob("model*.safetensors")) else model)
+
+
+def lora_config(lora: Any) -> Any:
+    """Returns the `peft.LoraConfig` for `lora=True`: rank 64 on all linear layers of the language model and the vision tower."""
+    if lora is not True:
+        return lora or None
+    from peft import LoraConfig
+
+    return LoraConfig(r=64, lora_alpha=64, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def suppressed(config: Any) -> list[int]:
+    """Returns the tokens that a model must not write: its own next forward would look for pictures at their places."""
+    return [token for name in MEDIA_TOKENS if (token := getattr(config, name, None)) is not None]

@@ -1,0 +1,59 @@
+"""TRL's `GRPOTrainer` with what is missing in it: mixed batches, media tokens held back, and the ratio in the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def trainer_class() -> type:
+    """Returns the trainer's class; TRL is imported here, since that takes seconds."""
+    import torch
+    from trl import GRPOTrainer
+
+    class PolicyTrainer(GRPOTrainer):
+        """Trains a policy on its own responses."""
+
+        def __init__(self, model: Any, *args: Any, **more: Any) -> None:
+            model.register_forward_pre_hook(_no_pictures, with_kwargs=True)
+            super().__init__(model, *args, **more)
+
+        def _tokenize_prompts(self, prompts: list[Any]) -> Any:
+            """Gives rows without pictures an empty list: the processor takes no None beside rows with pictures."""
+            ids, images, fields = super()._tokenize_prompts(prompts)
+            return ids, images and [mine or [] for mine in images], fields
+
+        def _get_per_token_logps_and_entropies(self, *args: Any, **more: Any) -> Any:
+            out = super()._get_per_token_logps_and_entropies(*args, **more)
+            self._log_probs = out[0].detach()
+            return out
+
+        def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+            """Logs the ratio, as the algorithm has it: of a sequence (arXiv 2507.18071, eq. 7), or of a token."""
+            loss = super()._compute_loss(model, inputs)
+            mask, old = inputs["completion_mask"], inputs.get("old_per_token_logps")
+            with torch.no_grad():
+                change = torch.zeros_like(self._log_probs) if old is None else self._log_probs - old
+                if self.importance_sampling_level == "sequence":
+                    change = ((change * mask).sum(-1) / mask.sum(-1).clamp(min=1))[mask.any(-1)]
+                else:
+                    change = change[mask.bool()]
+                ratios = self.accelerator.gather(_summary(change.exp()))
+            mode = "train" if model.training else "eval"
+            lows, means, highs = ratios.view(-1, 3).unbind(-1)
+            for name, value in (("min", lows.min()), ("mean", means.nanmean()), ("max", highs.max())):
+                self._metrics[mode][f"ratio/{name}"].append(value.item())
+            return loss
+
+    def _no_pictures(model: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Drops the empty pixels of a micro-batch of text alone, which the vision tower can't take."""
+        pixels = kwargs.get("pixel_values")
+        if pixels is not None and not len(pixels):
+            kwargs = {name: value for name, value in kwargs.items() if name not in ("pixel_values", "image_grid_thw")}
+        return args, kwargs
+
+    def _summary(ratios: Any) -> Any:
+        if not ratios.numel():
+            return torch.ones(3, device=ratios.device)
+        return torch.stack([ratios.min(), ratios.mean(), ratios.max()])
+
+    return PolicyTrainer
