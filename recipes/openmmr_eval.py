@@ -65,7 +65,13 @@ def main() -> None:
     add("--only", metavar="NAME,NAME", help=f"some of the benchmarks: {', '.join(KINDS)}")
     add("--benchmark", action="append", default=[], metavar="NAME=PATH", help="a local copy of a benchmark")
     add("--questions", metavar="FILE-OR-HUB-ID", help="your own questions instead, scored by accuracy")
-    add("--max-tokens", type=int, default=49_152, metavar="N", help="of an answer (default: 49152, as in the paper)")
+    add(
+        "--max-tokens",
+        type=int,
+        default=49_152,
+        metavar="N",
+        help="of an answer (default: 49152, as in the paper; with the question it must fit into the server's context)",
+    )
     options, begin = parser.parse_args(), time.monotonic()
     if not options.model and (options.questions or options.benchmark or options.only):
         parser.error("--model is missing: MODEL=URL, such as my-model=http://node1:8000/v1, or MODEL=vllm:8")

@@ -330,7 +330,9 @@ def test_what_is_not_scored_is_counted_shown_and_never_silently_wrong(tmp_path):
     assert scores.left_out == {"given: no gold answer": 1, "given: dropped by a filter": 1}
     said = str(scores)
     assert "| given |  16.7 |    66.7 |    6 |          3 |" in said
-    assert "given: not scored: 1 undecided, 1 no answer was asked for, 1 missing image" in said
+    assert "given: 1 not scored: undecided: answer tag: no rule compares the gold 'a man riding a horse'" in said
+    assert "given: 1 not scored: no answer was asked for" in said
+    assert "given: 1 not scored: missing image: " in said
     assert "given: no gold answer: 1 rows, which don't count" in said
     scores.save(tmp_path)
     told = json.loads((tmp_path / "scores.json").read_text())["columns"]["given"]
@@ -371,6 +373,7 @@ def test_a_request_that_is_refused_is_not_a_wrong_answer(tmp_path):
     assert (made.num_rows, made.num_correct, made.num_unscored) == (3, 2, 1)
     assert made.unscored["q1"].startswith("request failed: ")
     assert "the prompt is too long" in made.unscored["q1"]
+    assert "given: 1 not scored: request failed: " in str(scores)
     assert scores.model["model"] == server.model
 
 

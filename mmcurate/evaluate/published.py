@@ -18,8 +18,8 @@ SCORES = {
     "charxiv_reasoning": 46.1,
     "charxiv_descriptive": 73.5,
 }
-"""Percent, through lmms-eval at temperature 0 with the authors' own scorer (a rule, math-verify, a judge), which isn't the one here.
-That We-Math's is the loose score and DynaMath's the worst case is read off their code: the table doesn't say it."""
+"""Percent, in the table's order: DynaMath's is the worst case, We-Math's the loose score. Through lmms-eval at temperature 0 with the
+authors' own scorer (a rule, math-verify, a judge), which isn't the one here."""
 
 TOKENS = {"mathvision_testmini": 9_893, "mathverse": 3_714}
 """Mean tokens of an answer, where they are published."""

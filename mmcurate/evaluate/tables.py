@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """How many questions that aren't scored are named for each column."""
+_ALIKE = ("request failed", "error")
+"""Reasons that are mostly the same one for all: it is shown."""
 _HEADS = ("", "score", "at most", "rows", "not scored", "tokens", "cut off", "published", "their tokens")
 _PUBLISHED = (
     "published: OpenMMReasoner's final model (arXiv 2511.16334), through lmms-eval with another scorer: to compare with, "
@@ -57,7 +59,7 @@ def markdown(scores: Scores) -> str:
     told = [f"# Scores\n\n{who}; judge: {scores.judge.get('model', 'none')}\n", _lines(summary(scores))]
     for score in scores.columns.values():
         told.append(
-            f"\n## {score.title}\n\n{score.measure} {score.num_correct:,} of {score.num_rows:,} answers are right."
+            f"\n## {score.title}\n\n{score.measure} {score.num_correct:,} of {score.num_rows:,} rows are right."
         )
         if score.details:
             shown = [[name.replace("_", " "), _figure(name, value)] for name, value in score.details.items()]
@@ -73,9 +75,10 @@ def markdown(scores: Scores) -> str:
 def _notes(name: str, score: Score) -> list[str]:
     """Returns what must be known of a column: why rows aren't scored, and of which groups rows are missing."""
     out = []
-    if score.unscored:
-        kinds = Counter(reason.partition(":")[0] for reason in score.unscored.values())
-        out.append(f"{name}: not scored: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common()))
+    kinds = Counter(reason.partition(":")[0] for reason in score.unscored.values())
+    for kind, count in kinds.most_common():
+        first = next(reason for reason in score.unscored.values() if reason.startswith(kind))
+        out.append(f"{name}: {count:,} not scored: {first[:120] if count == 1 or kind in _ALIKE else kind}")
     if missing := score.details.get("num_incomplete"):
         groups = (
             "seeds lack variants, so they aren't right"
