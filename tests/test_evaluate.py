@@ -232,7 +232,7 @@ def test_a_seed_that_lacks_variants_is_not_right(copies):
     columns = score_items([*items(some, lambda row: True)])
     made = columns["dynamath"]
     assert (made.accuracy, made.share_correct, made.details["num_incomplete"]) == (0.0, 1.0, 7)
-    assert "dynamath: 7 seeds lack variants, so they aren't right" in summary(Scores(columns, {}, {}, {}, True))
+    assert "dynamath: seeds that lack variants, and aren't right: 7" in summary(Scores(columns, {}, {}, {}, True))
 
 
 def test_wemath(copies):
@@ -333,7 +333,7 @@ def test_what_is_not_scored_is_counted_shown_and_never_silently_wrong(tmp_path):
     assert "given: 1 not scored: undecided: answer tag: no rule compares the gold 'a man riding a horse'" in said
     assert "given: 1 not scored: no answer was asked for" in said
     assert "given: 1 not scored: missing image: " in said
-    assert "given: no gold answer: 1 rows, which don't count" in said
+    assert "given: no gold answer, and doesn't count: 1" in said
     scores.save(tmp_path)
     told = json.loads((tmp_path / "scores.json").read_text())["columns"]["given"]
     assert {k: told[k] for k in ("accuracy", "num_rows", "num_correct", "num_unscored")} == {

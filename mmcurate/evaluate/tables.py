@@ -40,7 +40,7 @@ def summary(scores: Scores) -> str:
         rows.append([title, _percent(ours), *[""] * 5, "" if theirs is None else _percent(theirs), ""])
     wanted = [i for i, _ in enumerate(_HEADS) if i < 2 or any(row[i] for row in rows)]
     told = [text for name, s in scores.columns.items() for text in _notes(name, s)]
-    told += [f"{reason}: {count:,} rows, which don't count" for reason, count in scores.left_out.items()]
+    told += [f"{reason}, and doesn't count: {count:,}" for reason, count in scores.left_out.items()]
     if any(s.num_unscored for s in scores.columns.values()):
         judge = "" if scores.judge else "; a judge decides what no rule does"
         told.append(f"what isn't scored counts as wrong; at most: if all of it were right{judge}")
@@ -81,11 +81,11 @@ def _notes(name: str, score: Score) -> list[str]:
         out.append(f"{name}: {count:,} not scored: {first[:120] if count == 1 or kind in _ALIKE else kind}")
     if missing := score.details.get("num_incomplete"):
         groups = (
-            "seeds lack variants, so they aren't right"
+            "seeds that lack variants, and aren't right"
             if name == "dynamath"
-            else "problems lack steps, so they don't count"
+            else "problems that lack steps, and don't count"
         )
-        out.append(f"{name}: {missing:,} {groups}")
+        out.append(f"{name}: {groups}: {missing:,}")
     return out
 
 
