@@ -1,23 +1,11 @@
 """Supervised fine-tuning of tiny Qwen models: it learns pictures, goes on where it stopped, and says what it left out."""
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-
-import datasets
 import numpy as np
 import pytest
 
-from mmcurate.errors import ColumnError, RunFolderError, SettingsError
-from mmcurate.train import folder
 from mmcurate.train.sft import sft
 from tests import toy
-from tests.conftest import ROOT, picture
-from tests.tiny_models import VIDEOS, build
+from tests.tiny_models import build
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 QUICK = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 3e-3}

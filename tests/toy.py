@@ -6,7 +6,7 @@ import random
 import PIL.Image
 import PIL.ImageDraw
 
-COLOURS = {"red": (214, 48, 38), "green": (46, 160, 67), "blue": (46, 84, 214)}
+COLOURS = {"red": (214, 48, 38), "green": (46, 160, 67), "blue": (46, 84, 214), "yellow": (232, 200, 40)}
 SYSTEM = "Answer."
 SIDE, CELLS = 96, 3
 
@@ -37,6 +37,7 @@ def questions(number, seed=0, kinds=("colour", "count")):
             "source": "toy",
             "question": "What colour?" if kind == "colour" else "How many?",
             "answer": colour if kind == "colour" else str(count),
+            "options": list(COLOURS) if kind == "colour" else [],  # another word is then wrong, not undecided
             "images": [picture(colour, count, chance)],
             "kind": kind,
         }
@@ -72,7 +73,7 @@ def final_set(rows):
             "completion": [{"role": "assistant", "content": f"<think>I look.</think><answer>{row['answer']}</answer>"}],
             "images": [{"bytes": data, "path": None} for data in row["images"]],
             "question": row["question"],
-            "options": [],
+            "options": row["options"],
             "answer": row["answer"],
         }
         for row in rows

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from pathlib import Path
 from typing import Any
+
+_log = logging.getLogger("mmcurate")
 
 PANELS = {
     "loss": ("loss",),
@@ -27,6 +30,8 @@ def history_callback(path: Path) -> Any:
     from transformers import TrainerCallback
 
     class History(TrainerCallback):
+        warned = False
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             if state.is_world_process_zero:
                 path.write_text("".join(_line(said) for said in state.log_history), "utf-8")
@@ -35,6 +40,14 @@ def history_callback(path: Path) -> Any:
             if state.is_world_process_zero:
                 with path.open("a", encoding="utf-8") as file:
                     file.write(_line({**logs, "step": state.global_step}))
+                share = logs.get("not_scored", 0.0)
+                if share > 0.5 and not self.warned:
+                    self.warned = True
+                    _log.warning(
+                        "%.0f %% of the responses can't be scored, so they teach nothing: no rule decides them. Give the "
+                        "questions options, leave such questions out, or give Reward a judge",
+                        100 * share,
+                    )
 
     return History()
 

@@ -43,8 +43,23 @@ def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: b
         from peft import PeftModel
 
         return PeftModel.from_pretrained(load(model), str(checkpoint), is_trainable=True)
-    # A sharded checkpoint (FSDP, DeepSpeed) has no weights that transformers reads: the trainer's own resume loads those.
-    return load(checkpoint if any(checkpoint.glob("model*.safetensors")) else model)
+    return load(checkpoint if has_weights(checkpoint) else model)
+
+
+def has_weights(checkpoint: Path) -> bool:
+    """Whether a checkpoint has weights that transformers reads; a sharded one (FSDP, DeepSpeed) hasn't, and the trainer loads it."""
+    return any(checkpoint.glob("*model*.safetensors"))
+
+
+def resuming(kind: type) -> type:
+    """Returns a trainer's class that doesn't load weights again into a model that `load_model` built from the checkpoint."""
+
+    class Resuming(kind):
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+            if not has_weights(Path(resume_from_checkpoint)):
+                super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    return Resuming
 
 
 def lora_config(lora: Any) -> Any:

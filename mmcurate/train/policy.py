@@ -16,6 +16,9 @@ def trainer_class() -> type:
         def __init__(self, model: Any, *args: Any, **more: Any) -> None:
             model.register_forward_pre_hook(_no_pictures, with_kwargs=True)
             super().__init__(model, *args, **more)
+            # TRL pads prompts on the left, and reads where their pictures are from the processor's own padding.
+            processor: Any = self.processing_class
+            processor.tokenizer.padding_side = "left"
 
         def _tokenize_prompts(self, prompts: list[Any]) -> Any:
             """Gives rows without pictures an empty list: the processor takes no None beside rows with pictures."""

@@ -13,6 +13,7 @@ from mmcurate.train import folder, log, rows
 from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_rl, tell
+from mmcurate.train.model import resuming
 from mmcurate.train.policy import trainer_class
 from mmcurate.train.presets import MAX_PROMPT_TOKENS, rl_settings
 from mmcurate.train.sampling import curriculum as easy_to_hard
@@ -102,7 +103,7 @@ def _trainer(job: Job, reward: Any) -> Any:
         if job.config.use_vllm:
             held = {"logit_bias": dict.fromkeys(job.suppressed, -100.0)}
         job.config.generation_kwargs = held | (job.config.generation_kwargs or {})
-    made = trainer_class()(
+    made = resuming(trainer_class())(
         model=job.load(),
         reward_funcs=reward,
         args=job.config,

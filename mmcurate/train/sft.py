@@ -10,6 +10,7 @@ from mmcurate.train import folder, log, rows
 from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_sft, tell
+from mmcurate.train.model import resuming
 from mmcurate.train.presets import sft_settings
 
 
@@ -64,7 +65,7 @@ def sft(
 def _trainer(job: Job) -> Any:
     from trl import SFTTrainer
 
-    return SFTTrainer(
+    return resuming(SFTTrainer)(
         model=job.load(),
         args=job.config,
         train_dataset=rows.trainable(job.dataset.select_columns(["prompt", "completion", "images"])),

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from mmcurate.export import to_llama_factory, to_lmms_engine, to_ms_swift, to_verl
+from mmcurate.reward import Overlong, Reward
 from tests.mixed import RL, SFT, mixed_run
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
@@ -89,12 +90,17 @@ def test_verl_takes_the_settings_and_the_reward(run, tmp_path):
     show = tmp_path / "show"
     show.write_text('#!/bin/sh\nshift 2\nprintf "%s\\n" "$@"\n')
     show.chmod(0o755)
-    script = [folder / "train.sh", "trainer.nnodes=1"]
-    environment = {**os.environ, "PYTHON": str(show)}
-    overrides = subprocess.run(script, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")
-    with hydra.initialize_config_module("verl.trainer.config", version_base=None):
-        config = hydra.compose("ppo_trainer", overrides=[o for o in overrides if o])
-    config = migrate_legacy_reward_impl(config)
+
+    def composed():
+        script = [folder / "train.sh", "trainer.nnodes=1"]
+        environment = {**os.environ, "PYTHON": str(show)}
+        overrides = subprocess.run(script, env=environment, capture_output=True, text=True, check=True).stdout
+        with hydra.initialize_config_module("verl.trainer.config", version_base=None):
+            made = hydra.compose("ppo_trainer", overrides=[o for o in overrides.split("\n") if o])
+        return migrate_legacy_reward_impl(made)
+
+    config = composed()
+    assert config.reward.reward_manager.name == "naive"
     actor = config.actor_rollout_ref.actor
     assert (actor.policy_loss.loss_mode, actor.clip_ratio_low, actor.clip_ratio_high) == ("gspo", 3e-4, 4e-4)
     assert omega_conf_to_dataclass(config.algorithm).adv_estimator == "grpo"
@@ -108,6 +114,62 @@ def test_verl_takes_the_settings_and_the_reward(run, tmp_path):
         asyncio.to_thread(reward, data_source="q", solution_str=text, ground_truth="A", extra_info=given)
     )
     assert in_thread["acc"] == 0.0
+    to_verl(run, folder, reward=Reward(overlong=Overlong(max_length=100, buffer=40, factor=0.5)))
+    assert asyncio.run(dapo_score(composed(), 90)) == pytest.approx(1.0 - 0.375)
+    assert asyncio.run(dapo_score(composed(), 50)) == 1.0
+
+
+async def dapo_score(config, num_tokens):
+    """What verl's reward manager makes of a right response of so many tokens."""
+    import numpy as np
+    import torch
+    from verl import DataProto
+    from verl.experimental.reward_loop.reward_manager.registry import get_reward_manager_cls
+    from verl.trainer.ppo.reward import get_custom_reward_fn
+
+    class Tokenizer:
+        def decode(self, ids, skip_special_tokens):
+            return "<think>So</think><answer>no</answer>"
+
+    manager = get_reward_manager_cls(config.reward.reward_manager.name)(
+        config, Tokenizer(), get_custom_reward_fn(config)
+    )
+    mask = (torch.arange(100) < num_tokens).long()[None]
+    row = {"data_source": "q", "reward_model": {"ground_truth": "B"}, "extra_info": {"options": ["yes", "no"]}}
+    data = DataProto.from_dict(
+        {"responses": torch.ones(1, 100, dtype=torch.long), "attention_mask": mask},
+        {name: np.array([value], dtype=object) for name, value in row.items()},
+    )
+    return float((await manager.run_single(data))["reward_score"])
+
+
+def test_verls_loss_is_the_reference():
+    algorithms = needs("verl.trainer.ppo.core_algos")
+    import torch
+    from verl.workers.config import ActorConfig
+
+    from mmcurate.train.losses import dapo_loss, grpo_loss, gspo_loss
+
+    torch.manual_seed(0)
+    old = -torch.rand(32, 20, dtype=torch.float64) - 0.1
+    new = (old + 0.002 * torch.randn_like(old)).requires_grad_()
+    advantages = torch.randn(32, dtype=torch.float64)
+    mask = (torch.arange(20)[None] < torch.randint(1, 21, (32, 1))).long()
+    cases = {
+        "gspo": ("gspo", gspo_loss, "seq-mean-token-mean", 3e-4, 4e-4),
+        "grpo": ("vanilla", grpo_loss, "seq-mean-token-mean", 1e-3, 2e-3),
+        "dapo": ("vanilla", dapo_loss, "token-mean", 1e-3, 2e-3),
+    }
+    for name, reference, mean, low, high in cases.values():
+        clips = {"clip_ratio_low": low, "clip_ratio_high": high}
+        config = ActorConfig(strategy="fsdp", rollout_n=4, ppo_micro_batch_size_per_gpu=1, **clips)
+        each = advantages[:, None].expand_as(mask)
+        theirs, metrics = algorithms.get_policy_loss_fn(name)(old, new, each, mask, mean, config)
+        ours = reference(new, old, advantages, mask, low, high)
+        assert metrics["actor/pg_clipfrac"] > 0.1
+        assert abs(ours.item() - theirs.item()) < 1e-12
+        slopes = [torch.autograd.grad(loss, new)[0] for loss in (ours, theirs)]
+        assert torch.allclose(*slopes, rtol=1e-9, atol=1e-12)
 
 
 def test_lmms_engine_reads_the_rows(run, processor, tmp_path, monkeypatch):
