@@ -13,13 +13,13 @@ are shared by many GPUs:
     accelerate launch --config_file recipes/accelerate/fsdp2.yaml --num_processes 8 \\
         recipes/train_rl.py runs/openmmr_rl --model models/sft/model --out models/rl --vllm
 
-Responses take most of the time, and vLLM makes them fastest. `--vllm` runs it on the GPUs that train; `--vllm http://node2:8000` asks a
+Responses take most of the time; vLLM makes them. `--vllm` runs it on the GPUs that train; `--vllm http://node2:8000` asks a
 server on GPUs of its own, which gets the weights after each update and is started with
 
     VLLM_SERVER_DEV_MODE=1 vllm serve models/sft/model --max-model-len 32792 --enable-scale-out \\
         --weight-transfer-config '{"backend": "nccl"}' --logprobs-mode processed_logprobs --max-logprobs -1
 
-At the paper's scale verl trains faster: `mmcurate.export.to_verl("runs/openmmr_rl", "sets/verl")` writes its data, the same reward and the
+The paper's own scale is verl's: `mmcurate.export.to_verl("runs/openmmr_rl", "sets/verl")` writes its data, the same reward and the
 script with the same settings. A judge's key is read from MMCURATE_JUDGE_API_KEY.
 """
 

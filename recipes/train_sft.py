@@ -15,7 +15,7 @@ same command goes on where it was stopped. Weights, gradients and optimizer are 
 recipes/accelerate/deepspeed_zero3.yaml does it with DeepSpeed. On several machines each runs that line with --num_machines,
 --machine_rank and --main_process_ip; DIR and OUT are then on a file system that all of them see.
 
-At the paper's scale (874K rows, in packs of 61,440 tokens) lmms-engine trains faster, since TRL packs no pictures:
+The paper's own scale (874K rows, in packs of 61,440 tokens) is lmms-engine's, since TRL packs no rows with pictures:
 `mmcurate.export.to_lmms_engine("runs/openmmr_sft", "sets/lmms")` writes its data, its settings and the script that starts it.
 """
 
