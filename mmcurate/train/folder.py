@@ -18,6 +18,8 @@ LEFT_OUT = "left_out.jsonl"
 PLOT = "training.png"
 MODEL = "model"
 TAUGHT = "mmcurate_sft.json"
+ADAPTER = "adapter"
+MEASURED = "measured.npz"
 FREE = {
     "output_dir", "logging_dir", "logging_steps", "logging_strategy", "report_to", "run_name", "save_total_limit", "save_steps",
     "dataloader_num_workers", "dataloader_prefetch_factor", "dataloader_persistent_workers", "dataloader_pin_memory", "disable_tqdm",
@@ -68,7 +70,7 @@ def read(out: Path) -> dict[str, Any]:
     try:
         return json.loads((out / ABOUT).read_text("utf-8"))
     except FileNotFoundError:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(MEASURED not in p.name for p in out.iterdir())):
             raise RunFolderError(f"{out} is no training and not empty: choose another folder") from None
         return {}
     except ValueError:

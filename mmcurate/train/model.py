@@ -60,6 +60,17 @@ def load_model(
     return load(checkpoint if has_weights(checkpoint) else model)
 
 
+def merge(model: str | Path, adapter: Path, out: Path) -> None:
+    """Writes a model with an adapter's weights in its own, in the precision of its checkpoint; nothing sharded is needed for it."""
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()  # ZeRO-3 would shard what this one process loads, and wait for the others
+    whole = AutoModelForImageTextToText.from_pretrained(str(model), dtype="auto")
+    PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload().save_pretrained(out)
+
+
 def has_weights(checkpoint: Path) -> bool:
     """Whether a checkpoint has weights that transformers reads; a sharded one (FSDP, DeepSpeed) hasn't, and the trainer loads it."""
     return any(checkpoint.glob("*model*.safetensors"))

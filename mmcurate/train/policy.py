@@ -25,6 +25,13 @@ def trainer_class() -> type:
             ids, images, fields = super()._tokenize_prompts(prompts)
             return ids, images and [mine or [] for mine in images], fields
 
+        def _generate_single_turn(self, prompt_ids: Any, images: Any, *args: Any, **more: Any) -> Any:
+            """Gives vLLM None again: in this process it looks for a first picture wherever there is a list."""
+            if self.use_vllm and images is not None:
+                images = [mine or None for mine in images]
+                images = images if any(images) else None
+            return super()._generate_single_turn(prompt_ids, images, *args, **more)
+
         def _get_per_token_logps_and_entropies(self, *args: Any, **more: Any) -> Any:
             out = super()._get_per_token_logps_and_entropies(*args, **more)
             self._log_probs = out[0].detach()

@@ -68,19 +68,19 @@ def rl(
         SettingsError: a setting undoes what was asked, or the folder holds another training.
         ColumnError: the set lacks what RL needs.
     """
-    from trl import GRPOConfig
-
     out = Path(out).expanduser().resolve()
     reward = Reward() if reward is None else reward
     if curriculum:
         changes.setdefault("shuffle_dataset", False)
-    config = config_of(GRPOConfig, args, out, partial(rl_settings, preset, algorithm), changes)
+    config = config_of("GRPOConfig", args, out, partial(rl_settings, preset, algorithm), changes)
     whole = dataset = rows.open_set(data, "rl")
     reasons: dict[int, str] = {}
     if pass_rate is not None:
         dataset, reasons = filter_pass_rate(whole, *pass_rate)
     if curriculum:
         dataset = easy_to_hard(dataset)
+    if config.use_vllm and config.vllm_max_model_length is None:  # the checkpoint's context may be more than the memory
+        config.vllm_max_model_length = max_prompt_tokens + config.max_completion_length
     taught = folder.taught(model)
     tell(lint_rl(config, algorithm, reward=reward, data=facts_of(dataset), sft=taught, curriculum=curriculum))
     asked = {"training": algorithm, "reward": _fingerprint(reward)}
@@ -107,7 +107,7 @@ def _trainer(job: Job, reward: Any) -> Any:
         model=job.load(),
         reward_funcs=reward,
         args=job.config,
-        train_dataset=rows.trainable(job.dataset),
+        train_dataset=job.rows(),
         processing_class=job.processor,
         peft_config=job.new_adapter,
         callbacks=[log.history_callback(job.out / folder.HISTORY)],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from mmcurate.errors import ColumnError, SettingsError
 from mmcurate.run import Run
@@ -20,6 +21,8 @@ COLUMNS = {"sft": ("prompt", "completion", "images"), "rl": ("prompt", "images",
 MAX_RATIO = 200
 """Of a picture's sides: Qwen's processors refuse more."""
 _BATCH_ROWS = 500
+_BLANK = (56, 56)
+"""Sides of the white picture for rows without one: four tokens of Qwen2.5-VL."""
 _MEDIA = re.compile(r"<\|(?:(?:image|video|audio)_pad|vision_(?:start|end|pad)|im_(?:start|end))\|>")
 
 
@@ -35,6 +38,7 @@ def open_set(data: Any, kind: str) -> Any:
         SettingsError: the set is empty.
     """
     import datasets
+    from accelerate import PartialState
 
     from mmcurate.export import load
 
@@ -42,7 +46,8 @@ def open_set(data: Any, kind: str) -> Any:
         folder = Path(data).expanduser()
         data = Run(folder) if (folder / "run.json").exists() else load(folder)
     if isinstance(data, Run):
-        data = data.to_sft() if kind == "sft" else data.to_rl()
+        with PartialState().main_process_first():  # the others find it made
+            data = data.to_sft() if kind == "sft" else data.to_rl()
     if not isinstance(data, datasets.Dataset):
         raise SettingsError(
             f"data is a {type(data).__name__}: give a run, a final set's folder, or a datasets.Dataset (one split)"
@@ -75,8 +80,14 @@ class Measured:
     fingerprint: str
 
 
-def measure(dataset: Any, processor: Any) -> Measured:
-    """Counts every row's tokens without decoding a picture: a picture's tokens follow from its size."""
+def measure(dataset: Any, processor: Any, *, blank: bool = False) -> Measured:
+    """Counts every row's tokens without decoding a picture: a picture's tokens follow from its size.
+
+    Args:
+        dataset: the set.
+        processor: the checkpoint's.
+        blank: whether rows without pictures get a white one, as `trainable` does it.
+    """
     answers = "completion" in dataset.column_names
     names = [n for n in ("prompt", "completion", "images") if n in dataset.column_names]
     plain = undecoded(dataset.select_columns(names))
@@ -92,6 +103,8 @@ def measure(dataset: Any, processor: Any) -> Measured:
             sizes, unreadable = ([], None) if problem else _sizes(images)
             if problem := problem or unreadable:
                 problems[start + i] = problem
+            elif blank and not images:
+                prompt, sizes = _with_picture(prompt), [_BLANK]
             text, whole = _rendered(processor, prompt, batch["completion"][i] if answers else None)
             texts.append(text)
             ends.append(whole)
@@ -222,16 +235,42 @@ def counted(reasons: dict[Any, str]) -> dict[str, int]:
     return dict(Counter(reasons.values()).most_common())
 
 
-def trainable(dataset: Any) -> Any:
-    """Returns a set whose rows are chat parts and decoded pictures, made when they are read."""
+def mixes(dataset: Any) -> bool:
+    """Whether some rows have pictures and some have none. Only lengths are read."""
+    lengths = pc.fill_null(pc.list_value_length(dataset.data.column("images")), 0).to_numpy()
+    if dataset._indices is not None:
+        lengths = lengths[dataset._indices.column(0).to_numpy()]
+    return bool((lengths == 0).any() and (lengths > 0).any())
+
+
+def _with_picture(prompt: Any) -> list[dict[str, Any]]:
+    """Returns a prompt of text alone with a picture before its first question."""
+    first = next((i for i, m in enumerate(prompt) if m["role"] == "user"), len(prompt))
+    return [{**m, "content": "<image>" + _text(m)} if i == first else m for i, m in enumerate(prompt)]
+
+
+def trainable(dataset: Any, *, blank: bool = False) -> Any:
+    """Returns a set whose rows are chat parts and decoded pictures, made when they are read.
+
+    Args:
+        dataset: the set.
+        blank: give rows without pictures a small white one. Where parameters are sharded (FSDP, ZeRO-3), a process whose rows have no
+            picture never runs the vision tower, and the others wait for its part of those weights for ever.
+    """
+    import PIL.Image
+
     plain = undecoded(dataset)
+    white = PIL.Image.new("RGB", _BLANK, "white")
 
     def shown(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         out = dict(batch)
-        for name in ("prompt", "completion"):
-            if name in batch:
-                out[name] = [parts(messages) for messages in batch[name]]
-        out["images"] = [[_decoded(p) for p in images] for images in batch["images"]]
+        bare = [blank and not images for images in batch["images"]]
+        prompts = [_with_picture(p) if add else p for p, add in zip(batch["prompt"], bare, strict=True)]
+        out["prompt"] = [parts(messages) for messages in prompts]
+        if "completion" in batch:
+            out["completion"] = [parts(messages) for messages in batch["completion"]]
+        pictures = [[_decoded(p) for p in images] for images in batch["images"]]
+        out["images"] = [[white] if add else p for p, add in zip(pictures, bare, strict=True)]
         return out
 
     return plain.with_transform(shown)
