@@ -28,21 +28,23 @@ GOLD_FOR_A_JUDGE = (
 _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 
 
-def parser(text: str) -> argparse.ArgumentParser:
-    """Returns a parser whose help is the recipe's own text."""
+def parser(text: str, *, makes_a_set: bool = True) -> argparse.ArgumentParser:
+    """Returns a parser whose help is the recipe's own text; one that makes no data set asks once, and pushes nothing."""
     made = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = made.add_argument
     add("--out", metavar="DIR", help="the run folder; the same command again continues it (default: runs/<recipe>)")
     add("--sample", type=int, metavar="N", help="only so many questions, at random")
-    add("--num-responses", type=int, default=8, metavar="N", help="answers a question (default: 8)")
+    if makes_a_set:
+        add("--num-responses", type=int, default=8, metavar="N", help="answers a question (default: 8)")
     add("--prompt", metavar="FILE", help="a file with another system prompt")
     add("--store", metavar="DIR", help="the answer store (default: `answers` beside the run folder)")
     add("--input-price", type=float, default=0.0, metavar="USD", help="of a million tokens sent, for the cost")
     add("--output-price", type=float, default=0.0, metavar="USD", help="of a million tokens answered")
-    add("--push", metavar="OWNER/NAME", help="push the result to the Hugging Face Hub, into a private data set")
-    add("--no-images", action="store_true", help="push hashes and source paths instead of pictures")
+    if makes_a_set:
+        add("--push", metavar="OWNER/NAME", help="push the result to the Hugging Face Hub, into a private data set")
+        add("--no-images", action="store_true", help="push hashes and source paths instead of pictures")
     return made
 
 
@@ -77,7 +79,7 @@ def chosen(
     made: argparse.ArgumentParser, options: argparse.Namespace, sources: dict[str, Callable[..., Any]]
 ) -> list[Any]:
     """Returns the recipe's sources, each from the Hub or from a local copy, without those that are left out."""
-    paths = dict(_pair(made, "--source", text, sources) for text in options.source)
+    paths = dict(pair(made, "--source", text, sources) for text in options.source)
     for name in options.without:
         if name not in (*sources, "benchmarks"):
             made.error(f"--without {name}: no such source{did_you_mean(name, [*sources, 'benchmarks'])}")
@@ -91,9 +93,10 @@ def chosen(
     return [kind(path=paths.get(name)) for name, kind in kept.items()]
 
 
-def _pair(
+def pair(
     made: argparse.ArgumentParser, option: str, text: str, known: Sequence[str] | dict[str, Any]
 ) -> tuple[str, str]:
+    """Returns the two parts of NAME=PATH, where the name is known."""
     name, equals, path = text.partition("=")
     if not equals or name not in known:
         made.error(f"{option} {text}: must be NAME=PATH{did_you_mean(name, list(known))}")
@@ -102,7 +105,7 @@ def _pair(
 
 def against(made: argparse.ArgumentParser, options: argparse.Namespace) -> list[Any]:
     """Returns the benchmarks to stay clear of."""
-    local = dict(_pair(made, "--benchmark", text, BENCHMARKS) for text in options.benchmark if "=" in text)
+    local = dict(pair(made, "--benchmark", text, BENCHMARKS) for text in options.benchmark if "=" in text)
     others = [named("--benchmark", text) for text in options.benchmark if "=" not in text]
     nine = list(local) if options.questions or "benchmarks" in options.without else list(BENCHMARKS)
     return others + [BENCHMARKS[name](path=local.get(name)) for name in nine]
@@ -142,14 +145,23 @@ def good_gold(options: argparse.Namespace) -> mm.Filter:
 
 def teachers(options: argparse.Namespace, stack: ExitStack, source: Any, **sampling: Any) -> list[Any]:
     """Returns the teachers, or where none is named a simulated one, which knows the golds of the source."""
-    prices = {"input_price": options.input_price, "output_price": options.output_price}
     if options.teacher:
-        return [chat(options, "--teacher", text, **prices, **sampling) for text in options.teacher]
+        return [chat(options, "--teacher", text, **prices(options), **sampling) for text in options.teacher]
     if options.push:
         raise SettingsError("--push needs a --teacher: what a simulated one invents is for nobody else")
-    logging.getLogger("mmcurate").info("no --teacher: a simulated one answers, which knows most golds")
+    return [simulated(options, stack, source, "--teacher", **sampling)]
+
+
+def simulated(options: argparse.Namespace, stack: ExitStack, source: Any, option: str, **sampling: Any) -> OpenAIChat:
+    """Returns a chat model that knows most golds of the source, for a demo."""
+    logging.getLogger("mmcurate").info("no %s: a simulated one answers, which knows most golds", option)
     demo = stack.enter_context(SimulatedTeacher(source))
-    return [OpenAIChat(demo.model, demo.base_url, store=options.store, **prices, **sampling)]
+    return OpenAIChat(demo.model, demo.base_url, store=options.store, **prices(options), **sampling)
+
+
+def prices(options: argparse.Namespace) -> dict[str, float]:
+    """Returns what a million tokens cost, as a chat model takes it."""
+    return {"input_price": options.input_price, "output_price": options.output_price}
 
 
 def prompt(options: argparse.Namespace) -> dict[str, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several threads of torch on a busy machine take 15 times as long
+
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "openmmr_sft.py"
 
@@ -21,6 +23,17 @@ def data():
     if not folder:
         pytest.skip("MMCURATE_TEST_DATA is not set: it names the folder of real test material")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A tiny model of each family that can be trained, whose tokenizer knows the words of `toy`."""
+    from tests import toy
+    from tests.tiny_models import build
+    from tests.training import FAMILIES
+
+    root = tmp_path_factory.mktemp("models")
+    return {f: build(f, root / f, texts=toy.TEXTS, vocab_size=330, spread=0.1) for f in FAMILIES}
 
 
 def read_jsonl(path):

@@ -13,6 +13,7 @@ from mmcurate.canonical import as_table, canonical
 from mmcurate.chat.request import KEY_VERSION, ChatRequest
 from mmcurate.columns import array_digest
 from mmcurate.dedup import ExactDedup, NearDedup
+from mmcurate.evaluate import BenchmarkVerify
 from mmcurate.prompts import SYSTEM_PROMPT, user_text
 from mmcurate.sample import Difficulty, DiverseResponses, Stratified
 from mmcurate.schema import RESPONSES
@@ -27,6 +28,16 @@ QUESTIONS = [
     {"id": "e", "question": "Which is larger?", "options": ["12 cm", "9 cm"], "answer": "B"},
     {"id": "f", "question": "Simplify \\frac{2}{4}", "answer": "\\frac{1}{2}"},
 ]
+OF_BENCHMARKS = [
+    {"id": "a", "source": "mathvista", "question": "How wide?", "answer": "0.5", "precision": 1},
+    {"id": "b", "source": "mathvision", "question": "How long?", "answer": "$4 \\pi$"},
+    {"id": "c", "source": "mathverse", "question": "In the picture.", "answer": "B", "problem_version": "Vision Only"},
+    {"id": "d", "source": "dynamath", "question": "How much?", "answer": "4.001", "tolerance": 0.001},
+    {"id": "e", "source": "mmmu", "question": "How many?", "answer": "4", "question_type": "open"},
+    {"id": "f", "source": "mmmu_pro", "question": "In the picture.", "answer": "B", "drawn_options": ["4", "12 cm"]},
+]
+OF_BENCHMARKS[2]["question_for_eval"] = "How wide?\nChoices:\nA:4 cm\nB:12 cm"
+OF_BENCHMARKS[4]["accepted_answers"] = ["4", "four", "0.5"]
 TEXTS = [
     "<think>t</think><answer>4</answer>",
     "The answer is (B).",
@@ -38,8 +49,8 @@ TEXTS = [
 ]
 
 
-def table():
-    rows = [canonical(q, i, {})[0] for i, q in enumerate(QUESTIONS)]
+def table(questions=QUESTIONS):
+    rows = [canonical(q, i, {})[0] for i, q in enumerate(questions)]
     made = as_table(rows)
     responses = [[{"text": t, "sample_index": i, "finish_reason": "stop"} for i, t in enumerate(TEXTS)] for _ in rows]
     return made.set_column(made.column_names.index("responses"), "responses", pa.array(responses, RESPONSES))
@@ -64,11 +75,12 @@ def outputs():
     strata = Stratified(by=("source", "metadata.subject"))
     sampled = [DiverseResponses(), Difficulty(), strata]
     made = [sampled[0](rows), sampled[1](rates), dedup(strata, rows)]
-    verify = Verify(workers=1)
-    try:
-        verdicts = verify(rows)
-    finally:
-        verify.close()
+    verdicts = {}
+    for verify, asked in (Verify(workers=1), rows), (BenchmarkVerify(workers=1), table(OF_BENCHMARKS)):
+        try:
+            verdicts[type(verify).__name__] = [verify.version, [array_digest(c) for c in verify(asked).columns]]
+        finally:
+            verify.close()
     prompts = [user_text(q["question"], q.get("options", []), 0)[0] for q in QUESTIONS]
     keys = [ChatRequest(SYSTEM_PROMPT, p).key({"model": "m", "temperature": 1.0}).hex() for p in prompts]
     return {
@@ -78,7 +90,7 @@ def outputs():
             type(s).__name__: [s.version, [array_digest(c) for c in t.columns]]
             for s, t in zip(sampled, made, strict=True)
         },
-        "Verify": [verify.version, [array_digest(c) for c in verdicts.columns]],
+        **verdicts,
         "requests": [KEY_VERSION, keys],
     }
 

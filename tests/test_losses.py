@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("trl")
 
 from mmcurate.train.job import config_of  # noqa: E402
 from mmcurate.train.losses import dapo_loss, group_advantages, grpo_loss, gspo_loss, sequence_ratio  # noqa: E402

@@ -182,6 +182,7 @@ SAID = [WELL.format("blue"), "The answer is 12 cm", WELL.format("8"), OPEN[0]]
 
 def test_as_trl_calls_it():
     reward = Reward()
+    assert (reward.__name__, Reward.__name__) == ("Reward", "Reward")
     metrics, extra = {}, {}
     logs = {"log_metric": metrics.__setitem__, "log_extra": extra.__setitem__, "trainer_state": object()}
     texts = [[{"role": "assistant", "content": said}] for said in SAID]

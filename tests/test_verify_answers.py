@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmcurate.errors import SettingsError
 from mmcurate.verify import Policy, grade
 
 RIGHT = [
@@ -487,10 +488,26 @@ def test_order_matters_where_the_question_asks_for_it():
         ("\\frac{2}{4}", "\\frac{1}{2}", Policy(), "correct"),
         ("\\frac{2}{4}", "\\frac{1}{2}", Policy(simplified=True), "incorrect"),
         ("\\frac{1}{2}", "\\frac{1}{2}", Policy(simplified=True), "correct"),
+        ("12.346", "12.345", Policy(tolerance=0.001), "correct"),
+        ("12.3461", "12.345", Policy(tolerance=0.001), "incorrect"),
+        ("12.3", "12.345", Policy(tolerance=0.001), "incorrect"),  # a rounded gold otherwise
+        ("12.3", "12.345", Policy(), "correct"),
+        ("1234.6 cm", "12.345 m", Policy(tolerance=0.001), "correct"),
+        ("12.57", "4\\pi", Policy(decimals=2), "correct"),
+        ("12.6", "4\\pi", Policy(decimals=2), "incorrect"),
+        ("(3.001, -4)", "(3, -4)", Policy(decimals=2), "correct"),
+        ("45.67%", "45.7%", Policy(decimals=1), "correct"),
+        ("45.6%", "45.7%", Policy(decimals=1), "incorrect"),
+        ("x + 0.001", "x", Policy(decimals=2), "incorrect"),  # unknowns have no decimals
     ],
 )
 def test_policy(answer, gold, policy, verdict):
     assert grade(answer, gold, policy=policy).verdict == verdict
+
+
+def test_one_distance_of_two():
+    with pytest.raises(SettingsError, match=r"tolerance = 0.001 and decimals = 2 both say how close"):
+        Policy(tolerance=0.001, decimals=2)
 
 
 def test_words_where_a_number_is_known_are_left_open():

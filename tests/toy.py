@@ -11,10 +11,10 @@ SYSTEM = "Answer."
 SIDE, CELLS = 96, 3
 
 
-def picture(colour, count, chance):
+def picture(colour, count, chance, side=SIDE):
     """PNG bytes of `count` squares in random cells, with some noise in size, place and shade."""
     shade = tuple(max(0, min(255, c + chance.randint(-18, 18))) for c in COLOURS[colour])
-    image = PIL.Image.new("RGB", (SIDE, SIDE), shade)
+    image = PIL.Image.new("RGB", (side, side), shade)
     draw = PIL.ImageDraw.Draw(image)
     cell = SIDE // CELLS
     for place in chance.sample(range(CELLS * CELLS), count):
@@ -43,6 +43,21 @@ def questions(number, seed=0, kinds=("colour", "count")):
         }
 
 
+def colours(number, seed=0):
+    """Rows of a source: small pictures of one colour each, which is asked for."""
+    chance = random.Random(seed)
+    for i in range(number):
+        colour = chance.choice(list(COLOURS))
+        yield {
+            "id": f"colour-{seed}-{i}",
+            "source": "toy",
+            "question": "What colour?",
+            "answer": colour,
+            "options": list(COLOURS),
+            "images": [picture(colour, 0, chance, side=32)],
+        }
+
+
 def features(*columns):
     """The features of a final set's columns."""
     import datasets
@@ -59,7 +74,7 @@ def features(*columns):
     return datasets.Features({name: special.get(name, text) for name in columns})
 
 
-def final_set(rows):
+def final_set(rows, system=SYSTEM):
     """A set as `to_sft` and `to_rl` write it, both at once, with short prompts."""
     import datasets
 
@@ -67,7 +82,7 @@ def final_set(rows):
         {
             "id": row["id"],
             "prompt": [
-                {"role": "system", "content": SYSTEM},
+                {"role": "system", "content": system},
                 {"role": "user", "content": "<image>" * len(row["images"]) + row["question"]},
             ],
             "completion": [{"role": "assistant", "content": f"<think>I look.</think><answer>{row['answer']}</answer>"}],

@@ -9,7 +9,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 
@@ -80,6 +80,8 @@ class Reward:
     judge: Any = None
     eos_token_ids: Sequence[int] = ()
     workers: Annotated[int, Runtime] = pydantic.Field(default=4, gt=0)
+
+    __name__: ClassVar[str] = "Reward"  # under which trainers log a function
 
     def __post_init__(self) -> None:
         check_judge("Reward", self.judge)

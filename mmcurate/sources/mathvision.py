@@ -28,6 +28,7 @@ class MathVision(Published):
     name: ClassVar[str] = "mathvision"
     licence: ClassVar[str] = "MIT"
     rows: ClassVar[int | None] = 3_040
+    version: ClassVar[int] = 2
     data: ClassVar[tuple[str, ...]] = ("data/{split}-*.parquet", "{split}-*.parquet", "{split}.parquet")
     columns: ClassVar[tuple[tuple[str, ...], ...]] = (("question",), ("options",), ("answer",), ("decoded_image",))
     remarks: ClassVar[tuple[str, ...]] = ("the figures belong to the competitions that they were drawn for",)
@@ -45,4 +46,5 @@ class MathVision(Published):
             raw_answer=published if gold != published else None,
             subject=raw.get("subject"),
             level=raw.get("level"),
+            split=self.split,
         )

@@ -86,8 +86,11 @@ class Job:
 
     def load(self) -> Any:
         """Loads the model, from the last checkpoint where there is one."""
-        attention = (self.config.model_init_kwargs or {}).get("attn_implementation")
-        return load_model(self.model, self.checkpoint, self.adapter, self.config.bf16, attention)
+        settings, self.config.model_init_kwargs = (
+            self.config.model_init_kwargs or {},
+            None,
+        )  # TRL would say it ignores them
+        return load_model(self.model, self.checkpoint, self.adapter, half=self.config.bf16, settings=settings)
 
     @property
     def new_adapter(self) -> Any:

@@ -5,18 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mmcurate.errors import SettingsError
+
 MEDIA_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
 def family_of(model: str | Path) -> tuple[str, Any]:
-    """Returns a checkpoint's `model_type` and its config."""
+    """Returns a checkpoint's `model_type` and its config.
+
+    Raises:
+        SettingsError: there is no such model.
+    """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(str(model))
+    try:
+        config = AutoConfig.from_pretrained(str(model))
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SettingsError(
+            f"there is no model {model}: give a folder with a config.json, or an id of the Hub ({said})"
+        ) from None
     return config.model_type, config
 
 
-def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: bool, attention: str | None) -> Any:
+def load_model(
+    model: str | Path, checkpoint: Path | None = None, adapter: Any = None, *, half: bool = False, settings: Any = None
+) -> Any:
     """Loads the weights to go on with.
 
     `Trainer.train(resume_from_checkpoint=...)` leaves a Qwen2.5-VL with the weights that it was built with, and says nothing:
@@ -28,14 +42,14 @@ def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: b
         adapter: a `peft.LoraConfig`, or None to train all weights.
         half: load in bfloat16. All weights are trained in float32 (bfloat16 has no room for a step of 1e-6), the frozen ones
             under an adapter need only be read.
-        attention: `attn_implementation` of transformers.
+        settings: arguments of `from_pretrained`, such as `{"attn_implementation": "flash_attention_2"}`.
     """
     import torch
     from transformers import AutoModelForImageTextToText
 
     def load(place: str | Path) -> Any:
         dtype = torch.bfloat16 if half and adapter is not None else torch.float32
-        return AutoModelForImageTextToText.from_pretrained(str(place), dtype=dtype, attn_implementation=attention)
+        return AutoModelForImageTextToText.from_pretrained(str(place), **{"dtype": dtype, **(settings or {})})
 
     if checkpoint is None:
         return load(model)

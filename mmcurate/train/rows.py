@@ -151,8 +151,8 @@ def _sizes(images: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str | N
             else:
                 with PIL.Image.open(image["path"]) as opened:
                     width, height = opened.size
-        except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
-            return [], f"a picture that can't be read: {type(error).__name__}"
+        except (OSError, ValueError, PIL.Image.DecompressionBombError):
+            return [], "a picture that can't be read"
         if max(width, height) > MAX_RATIO * min(width, height):
             return [], f"a picture with one side over {MAX_RATIO} times the other, which Qwen's processors refuse"
         out.append((height, width))

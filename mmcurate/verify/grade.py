@@ -397,7 +397,7 @@ def grade_here(task: Mapping[str, Any], policy: Policy) -> Grade:
     response, gold, options, question = (task[name] for name in ("response", "gold", "options", "question"))
     reason = task.get("finish_reason")
     try:
-        return decide(response, gold, options, question, _math_verify_in_pool, reason, policy)
+        return decide(response, gold, options, question, _math_verify_in_pool, reason, task.get("policy", policy))
     except Stopped:
         raise
     except Exception as error:  # a check that fails is an error, never a verdict on the answer
@@ -447,15 +447,25 @@ def grade_all(
 
 
 def grade_tasks(workers: WorkerPool, tasks: Sequence[dict[str, Any]], policy: Policy) -> list[Grade]:
-    """Grades in a pool: dicts with `response`, `gold`, `options`, `question` and perhaps `finish_reason`. Equal ones are graded once."""
-    keys = [(t["response"], t["gold"], tuple(t["options"]), t["question"], t.get("finish_reason")) for t in tasks]
+    """Grades in a pool: dicts with `response`, `gold`, `options`, `question` and perhaps `finish_reason` and a `policy` of their own.
+
+    Equal ones are graded once.
+    """
+    keys = [
+        (t["response"], t["gold"], tuple(t["options"]), t["question"], t.get("finish_reason"), t.get("policy", policy))
+        for t in tasks
+    ]
     once = dict(zip(keys, tasks, strict=True))
-    settings = {
-        f.name: getattr(policy, f.name) for f in dataclasses.fields(policy) if getattr(policy, f.name) != f.default
-    }
-    results = workers.run([{**task, "policy": settings} for task in once.values()])
+    results = workers.run([{**task, "policy": _changed(task.get("policy", policy))} for task in once.values()])
     made = dict(zip(once, map(_read_grade, results), strict=True))
     return [made[key] for key in keys]
+
+
+@functools.lru_cache(64)
+def _changed(policy: Policy) -> dict[str, Any]:
+    """Returns the settings of a policy that aren't the usual ones."""
+    fields = dataclasses.fields(policy)
+    return {f.name: value for f in fields if (value := getattr(policy, f.name)) != getattr(DEFAULT, f.name)}
 
 
 def _read_grade(result: dict[str, Any]) -> Grade:

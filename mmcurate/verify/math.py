@@ -30,7 +30,7 @@ from mmcurate.verify.intervals import (
     sorted_pieces,
 )
 from mmcurate.verify.latex import MAX_CHARS, Node, bare, read
-from mmcurate.verify.number import NO_UNIT, rounds_to
+from mmcurate.verify.number import NO_UNIT, rounds_to, within
 from mmcurate.verify.policy import DEFAULT, Policy
 from mmcurate.verify.text import remembered, unwrap, words
 from mmcurate.verify.tokens import TooDeep, Unreadable
@@ -511,7 +511,13 @@ class _Comparison:
         return bool(abs(x - y) <= mp.mpf(10) ** -40 * max(abs(x), abs(y), mp.mpf(10) ** -20))
 
     def rounded(self, a: Node, g: Node, x: Any, y: Any) -> bool:
-        """Whether a decimal is the other value, rounded."""
+        """Whether a decimal is the other value, rounded; or two numbers are as close as the policy states."""
+        if not (symbols(a) or symbols(g)) and all(isinstance(v, Fraction) or abs(v.imag) <= 1e-12 for v in (x, y)):
+            scale = 100 if g[0] == "percent" else 1
+            exact = [scale * (v if isinstance(v, Fraction) else Fraction(v.real)) for v in (x, y)]
+            stated = within(exact[0], exact[1], self.policy)
+            if stated is not None:
+                return stated
         for node, mine, other in ((a, x, y), (g, y, x)):
             number = node
             while number[0] in ("neg", "percent", "deg"):

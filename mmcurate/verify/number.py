@@ -326,6 +326,9 @@ def _equal_converted(answer: Number, gold: Number, ours: Unit, theirs: Unit, pol
     in_theirs = (answer.value * ours.factor + ours.offset - theirs.offset) / theirs.factor
     if in_theirs == gold.value:
         return True
+    stated = within(in_theirs, gold.value, policy)
+    if stated is not None:
+        return stated
     in_ours = (gold.value * theirs.factor + theirs.offset - ours.offset) / ours.factor
     if answer.decimals is not None and rounds_to(in_ours, answer.value, answer.decimals, policy):
         return True
@@ -358,6 +361,10 @@ def near(answer: Number, gold: Number, policy: Policy) -> bool:
     """Whether one of two decimals is the other one rounded."""
     if answer.value == gold.value:
         return True
+    scale = 100 if gold.percent else 1  # decimals are those that are written
+    stated = within(answer.value * scale, gold.value * scale, policy)
+    if stated is not None:
+        return stated
     if policy.rounding is None or (gold.decimals is None and gold.value.denominator == 1):
         return False
     pairs = [(n, _places(n)) for n in (answer, gold) if n.decimals is not None]
@@ -367,6 +374,15 @@ def near(answer: Number, gold: Number, policy: Policy) -> bool:
     return rounds_to(
         (gold if coarse is answer else answer).value, coarse.value, places, policy, coarse_gold=coarse is gold
     )
+
+
+def within(answer: Fraction, gold: Fraction, policy: Policy) -> bool | None:
+    """Whether two numbers are as close as the policy states; None where it states no distance."""
+    if policy.tolerance is not None:
+        return abs(answer - gold) <= Fraction(str(policy.tolerance))
+    if policy.decimals is not None:
+        return round(answer, policy.decimals) == round(gold, policy.decimals)
+    return None
 
 
 def rounds_to(value: Fraction, coarse: Fraction, places: int, policy: Policy, *, coarse_gold: bool = False) -> bool:

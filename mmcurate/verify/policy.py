@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
+from mmcurate.errors import SettingsError
 from mmcurate.step import settings
 
 
@@ -22,6 +23,8 @@ class Policy:
             ("0.333" for 1/3, not "0.33"); an answer may round to a gold decimal of at least one digit less ("2.718" for 2.7).
             Integers and fractions are always exact. None: no rounding at all.
         simplified: whether "2/4" is wrong for "1/2".
+        tolerance: a number is right where it differs from the gold by no more than this, and `rounding` doesn't count.
+        decimals: the same where both are equal once rounded to so many decimals.
     """
 
     missing_units: bool = True
@@ -29,6 +32,14 @@ class Policy:
     cents_as_dollars: bool = False
     rounding: int | None = pydantic.Field(default=3, ge=2, le=15)
     simplified: bool = False
+    tolerance: float | None = pydantic.Field(default=None, ge=0)
+    decimals: int | None = pydantic.Field(default=None, ge=0, le=15)
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and self.decimals is not None:
+            raise SettingsError(
+                f"Policy: tolerance = {self.tolerance} and decimals = {self.decimals} both say how close a number must be; give one"
+            )
 
     def fingerprint(self) -> str:
         """Returns what tells this policy from another."""

@@ -92,22 +92,35 @@ class Verify(Step):
     def rows_done(self) -> int:
         return self._live.rows_done()  # type: ignore[attr-defined]
 
+    def rows(self, table: pa.Table) -> list[dict[str, Any]]:
+        """Returns the rows as they are compared.
+
+        A step for questions with rules of their own changes them here: `golds` are several of which each is right, and
+        `policy` is the row's; `answer` is then what a judge is told.
+        """
+        rows: list[dict[str, Any]] = table.select(list(self.requires)).to_pylist()
+        return rows
+
     def __call__(self, table: pa.Table) -> pa.Table:
-        rows = table.select(["question", "options", "answer", "responses"]).to_pylist()
+        rows = self.rows(table)
         pairs = [(row, response) for row in rows for response in row["responses"] or ()]
+        golds = [row.get("golds") or [row["answer"] or ""] for row, _ in pairs]
         tasks = [
             {
                 "response": _text(response),
-                "gold": row["answer"] or "",
+                "gold": gold,
                 "options": row["options"] or [],
                 "question": row["question"],
                 "finish_reason": response["finish_reason"],
+                "policy": row.get("policy", self.policy),
             }
-            for row, response in pairs
+            for (row, response), mine in zip(pairs, golds, strict=True)
+            for gold in mine
         ]
         live: _Live = self._live  # type: ignore[attr-defined]
         live.begin(len(rows), len(tasks))
-        grades = grade_tasks(live.pool(self.workers), tasks, self.policy)
+        graded = iter(grade_tasks(live.pool(self.workers), tasks, self.policy))
+        grades = [min((next(graded) for _ in mine), key=_rank) for mine in golds]
         asked = [(r["question"], r["options"] or [], r["answer"], _text(response)) for r, response in pairs]
         results = ask_judge(self.judge, grades, asked)
         live.count(grades, results)
@@ -130,6 +143,14 @@ class Verify(Step):
         said = [r for r in results if isinstance(r, Answer)]
         tokens = {"prompt_tokens": sum(a.prompt_tokens for a in said), "tokens": sum(a.num_tokens for a in said)}
         return with_spent(made, {"answers": len(said), **tokens}) if said else made
+
+
+_RANKS = (Verdict.CORRECT, Verdict.UNDECIDED, Verdict.ERROR, Verdict.INCORRECT, Verdict.NO_ANSWER)
+
+
+def _rank(grade: Grade) -> int:
+    """Which of a response's grades counts, where several golds are right: one that accepts it, then one that is open."""
+    return _RANKS.index(grade.verdict)
 
 
 def _text(response: dict[str, Any]) -> str:
