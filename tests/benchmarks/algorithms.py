@@ -40,7 +40,7 @@ SETTINGS = {"gradient_accumulation_steps": 1, "save_strategy": "no", "disable_tq
 
 def taught(folder: Path, seed: int) -> Path:
     """Returns a model that knows the format, and hardly more."""
-    from mmcurate.train.sft import sft
+    from mmcurate.train import sft
 
     chance = random.Random(seed)
     rows = [
@@ -54,7 +54,7 @@ def taught(folder: Path, seed: int) -> Path:
 
 def trained(model: Path, algorithm: str, seed: int, folder: Path) -> list[dict]:
     """Returns the history of an algorithm's training: `UPDATES` steps a rollout, its reward at the first of them."""
-    from mmcurate.train.rl import rl
+    from mmcurate.train import rl
 
     rows = toy.final_set(toy.questions(480, seed=100 + seed, kinds=("colour",)))
     return rl(

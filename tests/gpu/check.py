@@ -12,7 +12,7 @@ is in DIR/gpu.json too (DIR is $OUT unless given). It ends with 1 where somethin
     speed        tokens a second and peak memory of SFT, 0.3B and 2-3B, whole and LoRA, and with checkpointing off
 
 It needs no network, nothing of the Hub and no test data. A card's machine that has torch, transformers, accelerate, peft, pyarrow, pandas,
-scipy and matplotlib, but no network, lacks nine small wheels (4.6 MB). Where there is a network, fetch them for its Python:
+scipy and matplotlib, but no network, lacks nine small wheels (4.7 MB). Where there is a network, fetch them for its Python:
 
     mkdir -p .wheels && echo /.wheels/ >> .git/info/exclude
     pip download --no-deps -d .wheels --python-version 3.12 --only-binary=:all: --platform manylinux2014_x86_64 \\
@@ -48,7 +48,7 @@ from tests.gpu.card import device, freed
 from tests.gpu.models import SIZES
 from tests.gpu.numerics import parity, ratio
 from tests.gpu.speed import speed
-from tests.gpu.training import learning, resume
+from tests.gpu.tiny import learning, resume
 
 
 class Table:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.training import FAMILIES
+
 torch = pytest.importorskip("torch")
 
 CHECK = Path(__file__).with_name("check.py")
@@ -20,7 +22,7 @@ def checked(out, *options):
     assert made["ok"]
     assert not made["problems"]
     found = {(row["section"], row["family"], row["what"]): row["value"] for row in made["rows"]}
-    for family in ("qwen2_5_vl", "qwen3_vl"):
+    for family in FAMILIES:
         for section in ("learning", "resume", "parity", "ratio", "speed"):
             assert found[section, family, "the section took"] > 0
         assert found["parity", family, "float32: loss against the CPU, relative"] <= 1e-5
@@ -34,7 +36,7 @@ def checked(out, *options):
 def test_a_card(tmp_path):
     made, found = checked(tmp_path)
     assert made["memory_gib"]
-    for family in ("qwen2_5_vl", "qwen3_vl"):
+    for family in FAMILIES:
         for size in ("0.3B", "2-3B"):
             assert 0 < found["speed", family, f"SFT, {size}, whole: peak memory"] < made["memory_gib"]
 
