@@ -83,12 +83,10 @@ def main() -> int:
     said = parser.parse_args()
     if said.out is None:
         parser.error("say --out DIR, or set OUT")
-    import torch
-
     if not said.small and device() != "cuda":
         parser.error("torch sees no GPU here: --small checks the same ways on the CPU")
     said.out.mkdir(parents=True, exist_ok=True)
-    table, problems, began = Table(), [], time.perf_counter()
+    table, errors, began = Table(), [], time.perf_counter()
     with (said.out / "gpu.log").open("w") as log:
         for section in SECTIONS:
             for family in SIZES:
@@ -99,23 +97,31 @@ def main() -> int:
                         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
                             section(table, family, Path(folder), said.small)
                     except Exception:  # the others are still worth running
-                        problems.append(
-                            {"section": section.__name__, "family": family, "error": traceback.format_exc()}
+                        errors.append(
+                            {**dict(zip(("section", "family"), table.place)), "error": traceback.format_exc()}
                         )
                         print(traceback.format_exc(), flush=True)
                 freed()
                 table.add("the section took", time.perf_counter() - begin, "s")
+                _written(said, table, errors)  # each time: a run that is cut off keeps what it measured
     table.place = ("all", "")
     table.add("everything took", time.perf_counter() - began, "s", most=600)
-    problems += [row for row in table.rows if not row["ok"]]
-    made = {"small": said.small, **_machine(torch), "ok": not problems, "rows": table.rows, "problems": problems}
+    made = _written(said, table, errors)
+    print(f"{len(made['problems'])} problems; {said.out / 'gpu.json'}")
+    return 1 if made["problems"] else 0
+
+
+def _written(said, table, errors):
+    problems = [*errors, *(row for row in table.rows if not row["ok"])]
+    made = {"small": said.small, **_machine(), "rows": table.rows, "problems": problems}
     (said.out / "gpu.json").write_text(json.dumps(made, indent=1) + "\n")
-    print(f"{len(problems)} problems; {said.out / 'gpu.json'}")
-    return 1 if problems else 0
+    return made
 
 
-def _machine(torch):
+def _machine():
     import importlib.metadata
+
+    import torch
 
     packages = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "torchvision")
     versions = {}

@@ -19,7 +19,6 @@ def checked(out, *options):
     done = subprocess.run([sys.executable, str(CHECK), "--out", str(out), *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     made = json.loads((out / "gpu.json").read_text())
-    assert made["ok"]
     assert not made["problems"]
     found = {(row["section"], row["family"], row["what"]): row["value"] for row in made["rows"]}
     for family in FAMILIES:
