@@ -1,10 +1,12 @@
-"""What training on many devices needs: rows without pictures get one, and rows are measured once."""
+"""What training on many devices needs: rows without pictures get one, rows are measured once, and vLLM is asked with what the trainer sees."""
 
 import datasets
 import numpy as np
+import PIL.Image
 import pytest
 
 from mmcurate.train.measured import measured
+from mmcurate.train.policy import as_seen, one_token_a_picture
 from mmcurate.train.processor import load_processor
 from mmcurate.train.rows import measure, mixes, trainable
 from tests import toy
@@ -74,3 +76,24 @@ def test_rows_are_measured_once(models, tmp_path):
     assert measured(damaged, processor, tmp_path, blank=False, main=True).problems.keys() == set(range(6))
     processor.image_processor.size["longest_edge"] = 28 * 28
     assert again(dataset=damaged)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_vllm_is_asked_with_what_the_trainer_sees(family, models):
+    """It has a processor of its own, which knows no other limit, and puts a picture's tokens in for each prompt."""
+    own, limited = (load_processor(models[family], family) for _ in range(2))
+    limited.image_processor.size["longest_edge"] = 64 * 64
+    token = own.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    image = PIL.Image.effect_noise((120, 90), 60).convert("RGB")
+    text = "<|vision_start|><|image_pad|><|vision_end|>" * 2 + "Which?"
+
+    def inputs(processor, image):
+        return processor(images=[image, image], text=[text], return_tensors="np")
+
+    asked, shown = inputs(limited, image), as_seen(image, limited.image_processor)
+    assert len(inputs(own, image)["input_ids"][0]) > len(asked["input_ids"][0])
+    for name, value in inputs(own, shown).items():
+        np.testing.assert_allclose(value, asked[name], atol=0.02, err_msg=name)
+    ids = asked["input_ids"][0].tolist()
+    assert ids.count(token) > 2
+    assert one_token_a_picture(ids, token) == own.tokenizer(text)["input_ids"]

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
+
+
+def one_token_a_picture(ids: Sequence[int], picture: int) -> list[int]:
+    """Returns a prompt with one token for each picture: vLLM makes them as many as they are, whatever there is already."""
+    return [id for i, id in enumerate(ids) if id != picture or not i or ids[i - 1] != picture]
+
+
+def as_seen(image: Any, image_processor: Any) -> Any:
+    """Returns a picture in the size in which the processor sees it, which every other processor then leaves as it is."""
+    import PIL.Image
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    height, width = smart_resize(
+        image.height,
+        image.width,
+        factor=image_processor.patch_size * image_processor.merge_size,
+        min_pixels=image_processor.size["shortest_edge"],
+        max_pixels=image_processor.size["longest_edge"],
+    )
+    return image if image.size == (width, height) else image.resize((width, height), PIL.Image.Resampling.BICUBIC)
 
 
 def trainer_class() -> type:
@@ -34,10 +56,12 @@ def trainer_class() -> type:
             return ids, images and [mine or [] for mine in images], fields
 
         def _generate_single_turn(self, prompt_ids: Any, images: Any, *args: Any, **more: Any) -> Any:
-            """Gives vLLM None again: in this process it looks for a first picture wherever there is a list."""
+            """Asks vLLM with what this trainer's processor sees, since vLLM has one of its own."""
             if self.use_vllm and images is not None:
-                images = [mine or None for mine in images]
-                images = images if any(images) else None
+                seen = partial(as_seen, image_processor=self.processing_class.image_processor)
+                images = [[seen(p) for p in mine] if mine else None for mine in images]  # a list is asked for its first
+                if self.vllm_mode == "colocate":
+                    prompt_ids = [one_token_a_picture(ids, self.processing_class.image_token_id) for ids in prompt_ids]
             return super()._generate_single_turn(prompt_ids, images, *args, **more)
 
         def _get_per_token_logps_and_entropies(self, *args: Any, **more: Any) -> Any:
