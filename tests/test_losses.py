@@ -160,7 +160,6 @@ def rows():
 
 def captured(family, folder, algorithm, **settings):
     """What TRL's loss was given and returned in a rollout of four updates, each of two micro-batches."""
-    from trl import GRPOConfig
 
     seen = []
 
@@ -202,7 +201,7 @@ def captured(family, folder, algorithm, **settings):
     others = [t for t in range(len(processor.tokenizer)) if t != eos and not 60 < t < 70]
     held = {"suppress_tokens": others}  # so few are left that some responses end by themselves
     changes = {**BATCHES, **settings, "generation_kwargs": held}
-    config = config_of(GRPOConfig, None, folder / "out", partial(rl_settings, "paper", algorithm), changes)
+    config = config_of("GRPOConfig", None, folder / "out", partial(rl_settings, "paper", algorithm), changes)
     Trainer(model=model, reward_funcs=reward, args=config, train_dataset=rows(), processing_class=processor).train()
     return seen
 
