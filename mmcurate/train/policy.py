@@ -49,11 +49,12 @@ def trainer_class() -> type:
 
         def _generate_single_turn(self, prompt_ids: Any, images: Any, *args: Any, **more: Any) -> Any:
             """Asks vLLM with what this trainer's processor sees, since vLLM has one of its own."""
+            processor: Any = self.processing_class
             if self.use_vllm and images is not None:
-                seen = partial(as_seen, image_processor=self.processing_class.image_processor)
+                seen = partial(as_seen, image_processor=processor.image_processor)
                 images = [[seen(p) for p in mine] if mine else None for mine in images]  # a list is asked for its first
                 if self.vllm_mode == "colocate":
-                    prompt_ids = [one_token_a_picture(ids, self.processing_class.image_token_id) for ids in prompt_ids]
+                    prompt_ids = [one_token_a_picture(ids, processor.image_token_id) for ids in prompt_ids]
             return super()._generate_single_turn(prompt_ids, images, *args, **more)
 
         def _get_per_token_logps_and_entropies(self, *args: Any, **more: Any) -> Any:
