@@ -33,7 +33,18 @@ def main() -> None:
         [python, "-m", "ruff", "format", "--check", "--quiet", "."],
         [str(PLACE / "bin" / "lint-imports")],
         [python, "-m", "mypy"],
-        [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "--durations=8", *options],
+        [
+            python,
+            "-m",
+            "pytest",
+            "-n",
+            "auto",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+            "--durations=20",
+            *options,
+        ],
     ):
         begin = time.monotonic()
         print(f"$ {' '.join(command).replace(str(ROOT) + os.sep, '')}", flush=True)

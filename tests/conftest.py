@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "openmmr_sft.py"
 
 
+LONGEST = ("test_kill.py", "test_train_rl.py", "test_train_sft.py", "test_product.py", "test_recipes.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def data():
     """The folder of real questions, answers and pictures."""

@@ -48,7 +48,8 @@ def test_public_names():
 
 
 def test_names_that_stay():
-    from mmcurate import chat, dedup, distill, export, sources, verify
+    from mmcurate import chat, dedup, distill, export, reward, sources, train, verify
+    from mmcurate.train import losses
 
     assert {"Hub", "Files", "Mix", "Procedural"} <= set(sources.__all__)
     assert {"OpenAIChat", "SimulatedTeacher", "RecordedTeacher"} <= set(chat.__all__)
@@ -56,3 +57,11 @@ def test_names_that_stay():
     assert {"grade", "Verify"} <= set(verify.__all__)
     assert {"ExactDedup"} <= set(dedup.__all__)
     assert {"push_to_hub", "to_sft"} <= set(export.__all__)
+    assert {"Reward"} <= set(reward.__all__)
+    assert {"rl", "sft"} <= set(train.__all__)
+    assert callable(losses.gspo_loss)
+
+
+def test_training_loads_torch_only_when_it_starts():
+    code = "import sys, mmcurate.train, mmcurate.train.losses; print([m for m in ('torch', 'transformers', 'trl', 'peft') if m in sys.modules])"
+    assert run(code).strip() == "[]"

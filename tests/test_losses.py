@@ -196,7 +196,7 @@ def captured(family, folder, algorithm, **settings):
         """Anything that differs, and for some nothing at all."""
         return [None if sum(ids) % 7 == 0 else sum(ids) % 5 / 4 for ids in completion_ids]
 
-    model = load_model(build(family, folder / "model"), None, None, False, None)
+    model = load_model(build(family, folder / "model"))
     processor = load_processor(folder / "model", family)
     eos = processor.tokenizer.eos_token_id
     others = [t for t in range(len(processor.tokenizer)) if t != eos and not 60 < t < 70]

@@ -3,7 +3,6 @@
 import json
 import random
 
-import datasets
 import numpy as np
 import pytest
 
@@ -12,31 +11,25 @@ from mmcurate.reward import Reward
 from mmcurate.train import rl, sft
 from tests import toy
 from tests.conftest import read_jsonl
-from tests.training import FAMILIES, QUICK, stopped
+from tests.training import FAMILIES, QUICK, ROLLOUT, stopped
 
-ROLLOUT = {
-    "per_device_train_batch_size": 16,
-    "gradient_accumulation_steps": 1,
-    "num_generations": 8,
-    "max_completion_length": 16,
-    "learning_rate": 1e-3,
-    "warmup_steps": 0,
-    "save_steps": 4,
-}
-"""Rollouts of eight prompts, each used in four updates."""
+COLOUR = ("colour",)
 
 
-def guessing(number):
-    """Rows in the right format whose answers are drawn at random: a model of them is at chance."""
+def guessing(number, knowing=0.15):
+    """Rows in the right format whose answers are drawn at random, but for a few: a model of them is little better than chance."""
     chance = random.Random(1)
-    return toy.final_set({**row, "answer": chance.choice(list(toy.COLOURS))} for row in toy.colours(number))
+    return toy.final_set(
+        row if chance.random() < knowing else {**row, "answer": chance.choice(list(toy.COLOURS))}
+        for row in toy.questions(number, kinds=COLOUR)
+    )
 
 
 @pytest.fixture(scope="module")
 def started(models, tmp_path_factory):
     """Models that know the format and guess the answer."""
     root = tmp_path_factory.mktemp("started")
-    changes = QUICK | {"per_device_train_batch_size": 16, "max_steps": 40, "num_train_epochs": 9}
+    changes = QUICK | {"per_device_train_batch_size": 16, "max_steps": 60, "num_train_epochs": 9}
     return {f: sft(guessing(256), models[f], root / f, **changes).model for f in FAMILIES}
 
 
@@ -46,11 +39,12 @@ def seen(done, name):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_reward_that_depends_on_the_picture_rises(family, started, tmp_path):
-    changes = ROLLOUT | {"per_device_train_batch_size": 64, "learning_rate": 2e-3, "max_steps": 40}
-    done = rl(toy.final_set(toy.colours(256)), started[family], tmp_path / "out", **changes, num_train_epochs=9)
+    rows = toy.final_set(toy.questions(256, kinds=COLOUR))
+    changes = ROLLOUT | {"per_device_train_batch_size": 64, "max_steps": 36, "num_train_epochs": 9}
+    done = rl(rows, started[family], tmp_path / "out", **changes)
     accuracy = seen(done, "accuracy")
     assert accuracy[0] < 0.4, "a quarter is chance"
-    assert np.mean(accuracy[-2:]) > 0.5
+    assert np.mean(accuracy[-2:]) > 0.5, "twice chance, which no answer that ignores the picture reaches"
     for name in (
         "loss",
         "reward",
@@ -130,12 +124,7 @@ def test_what_can_not_be_scored_is_no_zero(started, tmp_path, caplog):
 
 
 def test_the_next_stage_knows_what_the_model_was_taught(started, tmp_path, caplog):
-    [row, *more] = toy.final_set(toy.colours(16))
-    asked = [{"role": "system", "content": "Say."}, *row["prompt"][1:]]
-    rows = [{**r, "prompt": asked, "images": [{"bytes": None, "path": None}]} for r in (row, *more)]
-    rows = [{**r, "images": list(q["images"])} for r, q in zip(rows, toy.colours(16), strict=True)]
-    rows = [{**r, "images": [{"bytes": data, "path": None} for data in r["images"]]} for r in rows]
-    rows = datasets.Dataset.from_list(rows, toy.final_set(toy.colours(1)).features)
+    rows = toy.final_set(toy.colours(16), system="Say.")
     done = rl(rows, started["qwen3_vl"], tmp_path / "out", max_steps=1, **ROLLOUT | {"max_completion_length": 4})
     assert "the model is asked otherwise than it was taught" in caplog.text
     assert json.loads((done.model / "mmcurate_sft.json").read_text())["num_rows"] == 256

@@ -9,8 +9,7 @@ from mmcurate.train.processor import load_processor
 from mmcurate.train.rows import measure, parts, trainable
 from tests import toy
 from tests.conftest import picture
-from tests.test_train_rl import ROLLOUT
-from tests.training import FAMILIES, QUICK
+from tests.training import FAMILIES, QUICK, ROLLOUT
 
 RED, BLUE = picture("red", (32, 32)), picture("blue", (64, 32))
 
@@ -160,8 +159,8 @@ def test_a_checkpoint_opens_as_what_was_trained(family, models, tmp_path):
 
     done = sft(mixed(), models[family], tmp_path / "out", **QUICK, max_steps=2, save_steps=1)
     saved = load_file(done.model / "model.safetensors")
-    loaded = dict(load_model(models[family], folder.checkpoint(done.path), None, False, None).named_parameters())
-    fresh = dict(load_model(models[family], None, None, False, None).named_parameters())
+    loaded = dict(load_model(models[family], folder.checkpoint(done.path)).named_parameters())
+    fresh = dict(load_model(models[family]).named_parameters())
     name = "model.language_model.layers.0.mlp.down_proj.weight"
     assert (loaded[name] != fresh[name]).any()
     values = [v for k, v in saved.items() if k.endswith("layers.0.mlp.down_proj.weight") and "visual" not in k]

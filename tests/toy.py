@@ -74,7 +74,7 @@ def features(*columns):
     return datasets.Features({name: special.get(name, text) for name in columns})
 
 
-def final_set(rows):
+def final_set(rows, system=SYSTEM):
     """A set as `to_sft` and `to_rl` write it, both at once, with short prompts."""
     import datasets
 
@@ -82,7 +82,7 @@ def final_set(rows):
         {
             "id": row["id"],
             "prompt": [
-                {"role": "system", "content": SYSTEM},
+                {"role": "system", "content": system},
                 {"role": "user", "content": "<image>" * len(row["images"]) + row["question"]},
             ],
             "completion": [{"role": "assistant", "content": f"<think>I look.</think><answer>{row['answer']}</answer>"}],

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmcurate.errors import SettingsError, did_you_mean
+from mmcurate.chat.weights import folder_digest
+from mmcurate.errors import RunError, SettingsError, did_you_mean
 from mmcurate.step import digest
 from mmcurate.train import folder, log
 from mmcurate.train.facts import Facts
 from mmcurate.train.measured import measured
-from mmcurate.train.model import family_of, load_model, lora_config, merge, suppressed
+from mmcurate.train.model import family_of, has_weights, load_model, lora_config, merge, suppressed
 from mmcurate.train.processor import load_processor
 from mmcurate.train.rows import Limits, by_id, counted, left_out, mixes, trainable
 
@@ -61,17 +63,19 @@ def config_of(name: str, args: Any, out: Path, preset: Callable[..., dict[str, A
             raise SettingsError(f"{next(iter(changes))} and args= both: put it into the {name} that args is")
         if not isinstance(args, kind):
             raise SettingsError(f"args is a {type(args).__name__}; it must be a trl.{name}")
-        args.output_dir = str(out)
-        made = args
+        made = copy.deepcopy(args)  # trainers change it
+        made.output_dir = str(out)
     else:
         gpu = torch.cuda.is_available()
         here = {
-            "bf16": gpu and torch.cuda.is_bf16_supported(),
-            # transformers 5.23 gave it another name
-            "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing": gpu,
+            "bf16": gpu and torch.cuda.is_bf16_supported() and not changes.get("fp16"),
             "dataloader_pin_memory": gpu,
             "report_to": "none",
+            "logging_nan_inf_filter": False,  # it would show a loss of 0 instead
         }
+        if not {"activation_checkpointing", "gradient_checkpointing"} & changes.keys():
+            # transformers 5.23 gave it another name
+            here["activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"] = gpu
         # As the launcher says: asking accelerate would start it with other settings (`ddp_timeout`) than the config's.
         world_size = int(os.environ.get("WORLD_SIZE", 1))
         settings = here | preset(world_size=world_size, **changes)
@@ -116,8 +120,11 @@ class Job:
 
     def load(self) -> Any:
         """Loads the model, from the last checkpoint where there is one."""
-        attention = (self.config.model_init_kwargs or {}).get("attn_implementation")
-        return load_model(self.model, self.checkpoint, self.adapter, self.config.bf16, attention)
+        settings, self.config.model_init_kwargs = (
+            self.config.model_init_kwargs or {},
+            None,
+        )  # TRL would say it ignores them
+        return load_model(self.model, self.checkpoint, self.adapter, half=self.config.bf16, settings=settings)
 
     @property
     def new_adapter(self) -> Any:
@@ -140,7 +147,7 @@ def prepare(
     limits: Limits,
     *,
     asked: dict[str, Any],
-    dropped: dict[str, str] | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
 ) -> Job:
     """Measures the set, leaves out what doesn't fit, and writes down what was asked.
 
@@ -149,7 +156,7 @@ def prepare(
         model, out, config, lora: see `Job`.
         limits: what fits; a row never has more than the model's context.
         asked: what else decides what comes out.
-        dropped: what was left out before, by id.
+        dropped: what was left out before: ids and reasons.
 
     Raises:
         SettingsError: nothing fits, or the folder holds a training that was asked something else.
@@ -172,8 +179,8 @@ def prepare(
     sizes = measured(dataset, processor, out, blank=blank, main=main)
     problems = left_out(sizes, dataclasses.replace(limits, row=min(limits.row or context, context)))
     kept = np.setdiff1d(np.arange(len(dataset)), np.array(list(problems), np.int64))
-    gone = (dropped or {}) | by_id(dataset, problems)
-    counts = counted(gone)
+    gone = [*dropped, *by_id(dataset, problems)]
+    counts = counted(why for _, why in gone)
     for reason, number in counts.items():
         _log.info("left out: %s rows: %s", f"{number:,}", reason)
     if not len(kept):
@@ -181,17 +188,29 @@ def prepare(
     asked = {
         **asked,
         **dataclasses.asdict(limits),
-        "model": str(model),
+        "model": _identity(model, about),
         "data": digest([sizes.fingerprint, [int(row) for row in kept]]),
-        "lora": adapter and adapter.to_dict(),
+        "lora": adapter and {k: v for k, v in adapter.to_dict().items() if k != "base_model_name_or_path"},
         **folder.settings_of(config),
     }
-    rows = [{"id": id, "reason": reason} for id, reason in gone.items()]
+    rows = [{"id": id, "reason": reason} for id, reason in gone]
+    limit, longest = getattr(config, "max_completion_length", None) or 0, int(sizes.prompt_tokens[kept].max())
+    if limit and longest + limit > context:
+        _log.warning(
+            "prompts of up to %s tokens and max_completion_length = %s are more than the model's context of %s: lower one",
+            f"{longest:,}", f"{limit:,}", f"{context:,}",
+        )  # fmt: skip
     if main:
         folder.begin(out, asked, rows, counts, len(kept))
     PartialState().wait_for_everyone()
     checkpoint = folder.checkpoint(out)
     return Job(model, out, config, dataset.select(kept), processor, adapter, suppressed(about), checkpoint, blank)
+
+
+def _identity(model: str | Path, about: Any) -> str:
+    """Returns what tells a model's weights from others: of a folder its content, wherever it lies."""
+    place = Path(model).expanduser()
+    return folder_digest(place) if place.is_dir() else f"{model}@{getattr(about, '_commit_hash', None)}"
 
 
 def run(job: Job, trainer: Any, taught: Facts | None) -> folder.Trained:
@@ -204,11 +223,20 @@ def run(job: Job, trainer: Any, taught: Facts | None) -> folder.Trained:
     if job.checkpoint:
         _log.info("goes on from %s", job.checkpoint)
     trainer.train(resume_from_checkpoint=str(job.checkpoint) if job.checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise RunError(
+            f"the training ended after {trainer.state.global_step:,} of {trainer.state.max_steps:,} updates: "
+            "its rows don't fill a rollout, or something stopped it; the same call goes on"
+        )
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")  # shards are no model
     whole = job.adapter is None
     trainer.save_model(str(job.out / (folder.MODEL if whole else folder.ADAPTER)))  # all processes: it gathers shards
     if trainer.accelerator.is_main_process:
         if not whole:
             merge(job.model, job.out / folder.ADAPTER, job.out / folder.MODEL)
+        if not has_weights(job.out / folder.MODEL):
+            raise RunError(f"{job.out / folder.MODEL} got no weights: checkpoints are in {job.out}")
         job.processor.save_pretrained(job.out / folder.MODEL)
         folder.teach(job.out / folder.MODEL, taught)
         history = folder.history(job.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def family_of(model: str | Path) -> tuple[str, Any]:
     return config.model_type, config
 
 
-def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: bool, attention: str | None) -> Any:
+def load_model(
+    model: str | Path, checkpoint: Path | None = None, adapter: Any = None, *, half: bool = False, settings: Any = None
+) -> Any:
     """Loads the weights to go on with.
 
     `Trainer.train(resume_from_checkpoint=...)` leaves a Qwen2.5-VL with the weights that it was built with, and says nothing:
@@ -40,14 +43,14 @@ def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: b
         adapter: a `peft.LoraConfig`, or None to train all weights.
         half: load in bfloat16. All weights are trained in float32 (bfloat16 has no room for a step of 1e-6), the frozen ones
             under an adapter need only be read.
-        attention: `attn_implementation` of transformers.
+        settings: arguments of `from_pretrained`, such as `{"attn_implementation": "flash_attention_2"}`.
     """
     import torch
     from transformers import AutoModelForImageTextToText
 
     def load(place: str | Path) -> Any:
         dtype = torch.bfloat16 if half and adapter is not None else torch.float32
-        return AutoModelForImageTextToText.from_pretrained(str(place), dtype=dtype, attn_implementation=attention)
+        return AutoModelForImageTextToText.from_pretrained(str(place), **{"dtype": dtype, **(settings or {})})
 
     if checkpoint is None:
         return load(model)
@@ -55,7 +58,9 @@ def load_model(model: str | Path, checkpoint: Path | None, adapter: Any, half: b
         from peft import PeftModel
 
         return PeftModel.from_pretrained(load(model), str(checkpoint), is_trainable=True)
-    return load(checkpoint if has_weights(checkpoint) else model)
+    made = load(checkpoint if has_weights(checkpoint) else model)
+    made.config._name_or_path = made.name_or_path = str(model)  # TRL's reference model is loaded by this name
+    return made
 
 
 def merge(model: str | Path, adapter: Path, out: Path) -> None:
@@ -88,7 +93,7 @@ def resuming(kind: type) -> type:
 def lora_config(lora: Any) -> Any:
     """Returns the `peft.LoraConfig` for `lora=True`: rank 64 on all linear layers of the language model and the vision tower."""
     if lora is not True:
-        return lora or None
+        return copy.deepcopy(lora) or None  # peft changes it
     from peft import LoraConfig
 
     return LoraConfig(r=64, lora_alpha=64, target_modules="all-linear", task_type="CAUSAL_LM")

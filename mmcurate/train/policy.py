@@ -30,6 +30,7 @@ def as_seen(image: Any, image_processor: Any) -> Any:
 def trainer_class() -> type:
     """Returns the trainer's class; TRL is imported here, since that takes seconds."""
     import torch
+    from transformers import TrainerCallback
     from trl import GRPOTrainer
 
     class PolicyTrainer(GRPOTrainer):
@@ -38,9 +39,16 @@ def trainer_class() -> type:
         def __init__(self, model: Any, *args: Any, **more: Any) -> None:
             model.register_forward_pre_hook(_no_pictures, with_kwargs=True)
             super().__init__(model, *args, **more)
+            if self.ref_model is not None:
+                self.ref_model.register_forward_pre_hook(_no_pictures, with_kwargs=True)
+            self.add_callback(_Passes(self))
             # TRL pads prompts on the left, and reads where their pictures are from the processor's own padding.
             processor: Any = self.processing_class
             processor.tokenizer.padding_side = "left"
+
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            self.sampler = super()._get_train_sampler(dataset)
+            return self.sampler
 
         def _tokenize_prompts(self, prompts: list[Any]) -> Any:
             """Gives rows without pictures an empty list: the processor takes no None beside rows with pictures."""
@@ -78,6 +86,17 @@ def trainer_class() -> type:
             for name, value in (("min", lows.min()), ("mean", means.nanmean()), ("max", highs.max())):
                 self._metrics[mode][f"ratio/{name}"].append(value.item())
             return loss
+
+    class _Passes(TrainerCallback):
+        """Draws the orders of the passes that are done, so that a training that goes on gets the order of its own pass."""
+
+        def __init__(self, trainer: Any) -> None:
+            self._trainer = trainer
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            sampler = self._trainer.sampler
+            for _ in range(int(state.epoch or 0) if sampler.shuffle else 0):
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     def _no_pictures(model: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Drops the empty pixels of a micro-batch of text alone, which the vision tower can't take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from mmcurate.errors import ColumnError, SettingsError
+from mmcurate.errors import ColumnError, RunError, SettingsError
 from mmcurate.run import Run
+from mmcurate.train.facts import about_of
 
 COLUMNS = {"sft": ("prompt", "completion", "images"), "rl": ("prompt", "images", "answer")}
 """What a set must have for each kind of training."""
@@ -23,7 +24,6 @@ MAX_RATIO = 200
 _BATCH_ROWS = 500
 _BLANK = (56, 56)
 """Sides of the white picture for rows without one: four tokens of Qwen2.5-VL."""
-_MEDIA = re.compile(r"<\|(?:(?:image|video|audio)_pad|vision_(?:start|end|pad)|im_(?:start|end))\|>")
 
 
 def open_set(data: Any, kind: str) -> Any:
@@ -36,6 +36,7 @@ def open_set(data: Any, kind: str) -> Any:
     Raises:
         ColumnError: the set lacks what such a training needs.
         SettingsError: the set is empty.
+        RunError: the run isn't complete.
     """
     import datasets
     from accelerate import PartialState
@@ -44,8 +45,15 @@ def open_set(data: Any, kind: str) -> Any:
 
     if isinstance(data, str | Path):
         folder = Path(data).expanduser()
+        if not folder.exists():
+            raise SettingsError(f"{data}: there is no such folder; give a run, or a final set's folder")
         data = Run(folder) if (folder / "run.json").exists() else load(folder)
     if isinstance(data, Run):
+        if not data.complete:
+            raise RunError(
+                f"{data.path} isn't complete, so its answers may not be checked: run its recipe again to finish it, "
+                f"or train on what there is with run.to_{kind}()"
+            )
         with PartialState().main_process_first():  # the others find it made
             data = data.to_sft() if kind == "sft" else data.to_rl()
     if not isinstance(data, datasets.Dataset):
@@ -95,12 +103,15 @@ def measure(dataset: Any, processor: Any, *, blank: bool = False) -> Measured:
     completions: list[int] = []
     problems: dict[int, str] = {}
     seen = hashlib.sha256()
+    control = _control(processor.tokenizer)
+    checked = bool(about_of(dataset))  # a run has looked at its pictures
     for start in range(0, len(plain), _BATCH_ROWS):
         batch = plain[start : start + _BATCH_ROWS]
         texts, ends, extra = [], [], []
         for i, (prompt, images) in enumerate(zip(batch["prompt"], batch["images"], strict=True)):
-            problem = _text_problem(prompt, batch["completion"][i] if answers else (), len(images))
-            sizes, unreadable = ([], None) if problem else _sizes(images)
+            images = images or []
+            problem = _text_problem(prompt, batch["completion"][i] if answers else (), len(images), control)
+            sizes, unreadable = ([], None) if problem else _sizes(images, checked)
             if problem := problem or unreadable:
                 problems[start + i] = problem
             elif blank and not images:
@@ -132,10 +143,16 @@ def undecoded(dataset: Any) -> Any:
     return datasets.Dataset(dataset.data, info=info, indices_table=dataset._indices)
 
 
-def _text_problem(prompt: Any, completion: Any, num_images: int) -> str | None:
+def _control(tokenizer: Any) -> re.Pattern[str]:
+    """Returns what finds a tokenizer's control tokens, which texts must not have."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return re.compile("|".join(re.escape(token) for token in {*added, *tokenizer.all_special_tokens}) or "(?!)")
+
+
+def _text_problem(prompt: Any, completion: Any, num_images: int, control: re.Pattern[str]) -> str | None:
     if sum(_text(m).count("<image>") for m in prompt if m["role"] == "user") != num_images:
         return "another number of <image> tags in its question than pictures"
-    if any(_MEDIA.search(_text(m)) for m in (*prompt, *completion)):
+    if any(control.search(_text(m)) for m in (*prompt, *completion)):
         return "a model's own control token in its texts"
     if completion and not any(_text(m).strip() for m in completion):
         return "an empty answer"
@@ -151,7 +168,7 @@ def _text(message: dict[str, Any]) -> str:
     return content
 
 
-def _sizes(images: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str | None]:
+def _sizes(images: list[dict[str, Any]], checked: bool) -> tuple[list[tuple[int, int]], str | None]:
     import PIL.Image
 
     from mmcurate import pictures
@@ -159,7 +176,9 @@ def _sizes(images: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str | N
     out = []
     for image in images:
         try:
-            if image["bytes"]:
+            if not checked:
+                width, height = pictures.inspect(image["bytes"] or Path(image["path"] or "").read_bytes())
+            elif image["bytes"]:
                 width, height = pictures.opened(image["bytes"]).size
             else:
                 with PIL.Image.open(image["path"]) as opened:
@@ -224,15 +243,15 @@ def left_out(measured: Measured, limits: Limits) -> dict[int, str]:
     return dict(sorted(out.items()))
 
 
-def by_id(dataset: Any, reasons: dict[int, str]) -> dict[str, str]:
-    """Returns reasons by the rows' ids instead of their numbers; a set without ids keeps the numbers."""
+def by_id(dataset: Any, reasons: dict[int, str]) -> list[tuple[str, str]]:
+    """Returns reasons with the rows' ids instead of their numbers; a set without ids keeps the numbers."""
     ids = dataset["id"][:] if "id" in dataset.column_names and reasons else None
-    return {str(ids[row]) if ids else str(row): reason for row, reason in reasons.items()}
+    return [(str(ids[row]) if ids else str(row), reason) for row, reason in reasons.items()]
 
 
-def counted(reasons: dict[Any, str]) -> dict[str, int]:
+def counted(reasons: Iterable[str]) -> dict[str, int]:
     """Returns how many rows each reason has, the most first."""
-    return dict(Counter(reasons.values()).most_common())
+    return dict(Counter(reasons).most_common())
 
 
 def mixes(dataset: Any) -> bool:
@@ -269,7 +288,7 @@ def trainable(dataset: Any, *, blank: bool = False) -> Any:
         out["prompt"] = [parts(messages) for messages in prompts]
         if "completion" in batch:
             out["completion"] = [parts(messages) for messages in batch["completion"]]
-        pictures = [[_decoded(p) for p in images] for images in batch["images"]]
+        pictures = [[_decoded(p) for p in images or ()] for images in batch["images"]]
         out["images"] = [[white] if add else p for p, add in zip(pictures, bare, strict=True)]
         return out
 
