@@ -160,7 +160,6 @@ def rows():
 
 def captured(family, folder, algorithm, **settings):
     """What TRL's loss was given and returned in a rollout of four updates, each of two micro-batches."""
-    from trl import GRPOConfig
 
     seen = []
 
@@ -196,13 +195,13 @@ def captured(family, folder, algorithm, **settings):
         """Anything that differs, and for some nothing at all."""
         return [None if sum(ids) % 7 == 0 else sum(ids) % 5 / 4 for ids in completion_ids]
 
-    model = load_model(build(family, folder / "model"), None, None, False, None)
+    model = load_model(build(family, folder / "model"))
     processor = load_processor(folder / "model", family)
     eos = processor.tokenizer.eos_token_id
     others = [t for t in range(len(processor.tokenizer)) if t != eos and not 60 < t < 70]
     held = {"suppress_tokens": others}  # so few are left that some responses end by themselves
     changes = {**BATCHES, **settings, "generation_kwargs": held}
-    config = config_of(GRPOConfig, None, folder / "out", partial(rl_settings, "paper", algorithm), changes)
+    config = config_of("GRPOConfig", None, folder / "out", partial(rl_settings, "paper", algorithm), changes)
     Trainer(model=model, reward_funcs=reward, args=config, train_dataset=rows(), processing_class=processor).train()
     return seen
 

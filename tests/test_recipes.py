@@ -163,7 +163,9 @@ def test_ones_own_folder(tmp_path):
     assert json.loads((tmp_path / "run" / "funnel.json").read_text())
 
 
-@pytest.mark.parametrize("script", ["openmmr_sft", "openmmr_rl", "domain_adapt", "openmmr_eval"])
+@pytest.mark.parametrize(
+    "script", ["openmmr_sft", "openmmr_rl", "domain_adapt", "openmmr_eval", "train_sft", "train_rl"]
+)
 def test_the_help_reads_like_documentation(script, tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / "recipes" / f"{script}.py"), "--help"], capture_output=True, text=True, check=True

@@ -11,19 +11,7 @@ from mmcurate.reward import Reward
 from mmcurate.train import rl, sft
 from tests import toy
 from tests.conftest import read_jsonl
-from tests.training import FAMILIES, QUICK, stopped
-
-ROLLOUT = {
-    "per_device_train_batch_size": 16,
-    "gradient_accumulation_steps": 1,
-    "num_generations": 8,
-    "max_completion_length": 20,
-    "learning_rate": 1e-3,
-    "warmup_steps": 0,
-    "save_steps": 4,
-}
-"""Rollouts of eight prompts, each used in four updates."""
-
+from tests.training import FAMILIES, QUICK, ROLLOUT, stopped
 
 COLOUR = ("colour",)
 

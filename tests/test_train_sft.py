@@ -135,6 +135,10 @@ def test_rows_that_do_not_fit_are_told_before_training(models, rows, tmp_path):
 def test_what_is_wrong_is_told_in_one_line(models, rows, tmp_path):
     with pytest.raises(SettingsError, match="no setting 'learning_rat'; did you mean 'learning_rate'"):
         sft(rows, models["qwen3_vl"], tmp_path / "out", learning_rat=1e-3)
+    with pytest.raises(SettingsError, match=r"SFTConfig refuses \{'eval_strategy': 'often'\}: often is not a valid"):
+        sft(rows, models["qwen3_vl"], tmp_path / "out", eval_strategy="often")
+    with pytest.raises(SettingsError, match="output_dir = 'x': the folder is said by `out`"):
+        sft(rows, models["qwen3_vl"], tmp_path / "out", output_dir="x")
     with pytest.raises(SettingsError, match="'papr' isn't known; did you mean 'paper'"):
         sft(rows, models["qwen3_vl"], tmp_path / "out", preset="papr")
     with pytest.raises(ColumnError, match="lacks the column 'completion'"):

@@ -9,8 +9,7 @@ from mmcurate.train.processor import load_processor
 from mmcurate.train.rows import measure, parts, trainable
 from tests import toy
 from tests.conftest import picture
-from tests.test_train_rl import ROLLOUT
-from tests.training import FAMILIES, QUICK
+from tests.training import FAMILIES, QUICK, ROLLOUT
 
 RED, BLUE = picture("red", (32, 32)), picture("blue", (64, 32))
 

@@ -8,6 +8,18 @@ QUICK = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "le
 """Settings under which a tiny model learns in seconds."""
 
 
+ROLLOUT = {
+    "per_device_train_batch_size": 16,
+    "gradient_accumulation_steps": 1,
+    "num_generations": 8,
+    "max_completion_length": 20,
+    "learning_rate": 1e-3,
+    "warmup_steps": 0,
+    "save_steps": 4,
+}
+"""Rollouts of eight prompts, each used in four updates."""
+
+
 def losses(done):
     """The loss of each logged step."""
     return [said["loss"] for said in done.history if "loss" in said]

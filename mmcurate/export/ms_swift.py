@@ -17,7 +17,7 @@ from mmcurate.export.sft import read_sft
 from mmcurate.reward import Reward
 from mmcurate.run import Run
 
-_VERSION = 1
+_VERSION = 2
 _COLUMNS = [("id", pa.string()), ("messages", CHAT), ("images", pa.list_(pa.string()))]
 SFT_SCHEMA = pa.schema(_COLUMNS)
 RL_SCHEMA = pa.schema(
@@ -49,7 +49,7 @@ MAX_PIXELS=4194304 swift sft \\
 )
 _RL = SCRIPT + (
     """# OpenMMReasoner's GSPO (arXiv 2511.16334): sequence-level ratio, clip 3e-4 and 4e-4, 16 responses a prompt, no KL. A rollout is used
-# in four updates (steps_per_generation), so that the ratio leaves 1 and the clip can act.
+# in four updates of 16 micro-batches (steps_per_generation), so that the ratio leaves 1 and the clip can act.
 # MODEL may be set, and ms-swift's NNODES, NODE_RANK, NPROC_PER_NODE; more arguments go to ms-swift.
 
 swift rlhf --rlhf_type grpo \\
@@ -58,7 +58,7 @@ swift rlhf --rlhf_type grpo \\
     --external_plugins "$PWD/plugin.py" --reward_funcs mmcurate \\
     --tuner_type full --torch_dtype bfloat16 --attn_impl flash_attn --gradient_checkpointing true \\
     --importance_sampling_level sequence --loss_type grpo --beta 0 --epsilon 3e-4 --epsilon_high 4e-4 \\
-    --num_generations 16 --steps_per_generation 4 --temperature 1.0 --top_p 1.0 \\
+    --num_generations 16 --steps_per_generation 64 --temperature 1.0 --top_p 1.0 \\
     --max_length {prompt} --max_completion_length {longest} \\
     --per_device_train_batch_size 2 --gradient_accumulation_steps 16 \\
     --learning_rate 1e-6 --lr_scheduler_type constant_with_warmup --warmup_steps 25 --weight_decay 0.1 --max_grad_norm 1.0 \\

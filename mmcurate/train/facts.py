@@ -30,6 +30,7 @@ class Facts:
         num_misnamed: rows whose `prompt_id` is another than that of their messages.
         num_trivial: rows with a pass rate of 0 or 1.
         num_unrated: rows without a pass rate.
+        num_unverified: rows of answers that nothing checked: their verdict is null.
         verifiers: the version of each `Verify` behind the set, by the step's name; empty where it isn't known.
     """
 
@@ -40,6 +41,7 @@ class Facts:
     num_misnamed: int = 0
     num_trivial: int = 0
     num_unrated: int = 0
+    num_unverified: int = 0
     verifiers: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -50,10 +52,10 @@ def facts_of(dataset: Any, folder: str | Path | None = None) -> Facts:
         dataset: a `datasets.Dataset`, as `to_sft` or `to_rl` return it.
         folder: where it lies; found by itself unless it was moved.
     """
-    names = [n for n in ("prompt", "prompt_id", "num_tokens", "pass_rate") if n in dataset.column_names]
+    names = [n for n in ("prompt", "prompt_id", "num_tokens", "pass_rate", "verdict") if n in dataset.column_names]
     prompts: Counter[str] = Counter()
     longest: list[int] = []
-    misnamed = trivial = unrated = 0
+    misnamed = trivial = unrated = unverified = 0
     plain: Any = dataset.select_columns(names).with_format("arrow") if names else ()
     for start in range(0, len(plain), _BATCH_ROWS):
         batch = plain[start : start + _BATCH_ROWS]
@@ -63,6 +65,8 @@ def facts_of(dataset: Any, folder: str | Path | None = None) -> Facts:
                 misnamed += int(np.sum(ids != np.array(batch["prompt_id"].to_pylist(), object)))
         if "num_tokens" in names and (most := pc.max(batch["num_tokens"]).as_py()) is not None:
             longest.append(most)
+        if "verdict" in names:
+            unverified += batch["verdict"].null_count
         if "pass_rate" in names:
             rates = batch["pass_rate"].to_numpy()
             unrated += int(np.isnan(rates).sum())
@@ -75,7 +79,8 @@ def facts_of(dataset: Any, folder: str | Path | None = None) -> Facts:
         num_misnamed=misnamed,
         num_trivial=trivial,
         num_unrated=unrated if "pass_rate" in names else len(dataset),
-        verifiers=_about(dataset, folder).get("verifiers", {}),
+        num_unverified=unverified,
+        verifiers=about_of(dataset, folder).get("verifiers", {}),
     )
 
 
@@ -96,7 +101,8 @@ def _prompt_ids(prompts: pa.Array) -> np.ndarray | None:
     return out
 
 
-def _about(dataset: Any, folder: str | Path | None) -> dict[str, Any]:
+def about_of(dataset: Any, folder: str | Path | None = None) -> dict[str, Any]:
+    """Returns what the folder of a final set says of it; empty for a set that lies in none."""
     if folder is not None:
         return read_about(Path(folder))
     return next((a for f in dataset.cache_files if (a := read_about(Path(f["filename"]).parent))), {})

@@ -18,11 +18,14 @@ LEFT_OUT = "left_out.jsonl"
 PLOT = "training.png"
 MODEL = "model"
 TAUGHT = "mmcurate_sft.json"
+ADAPTER = "adapter"
+MEASURED = "measured.npz"
 FREE = {
     "output_dir", "logging_dir", "logging_steps", "logging_strategy", "report_to", "run_name", "save_total_limit", "save_steps",
     "dataloader_num_workers", "dataloader_prefetch_factor", "dataloader_persistent_workers", "dataloader_pin_memory", "disable_tqdm",
     "log_level", "log_completions", "num_completions_to_print", "push_to_hub", "hub_model_id", "hub_token", "hub_private_repo",
-    "trackio_space_id", "trackio_bucket_id", "project", "accelerator_config",
+    "ddp_timeout", "ddp_find_unused_parameters", "vllm_server_host", "vllm_server_port", "vllm_server_base_url",
+    "vllm_server_timeout", "vllm_gpu_memory_utilization", "trackio_space_id", "trackio_bucket_id", "project", "accelerator_config",
 }  # fmt: skip
 """Settings that may differ when a training goes on."""
 
@@ -36,7 +39,7 @@ class Trained:
         model: the folder of the trained model and its processor, which transformers and vLLM open.
         history: what was logged, in order: dicts of `step`, `loss` and more.
         left_out: how many rows were left out, by reason.
-        num_rows: how many it was trained on.
+        num_rows: how many fit, and were shown; of a pass, RL leaves out those that don't fill a rollout.
         plot: the curves as a PNG.
     """
 
@@ -68,7 +71,7 @@ def read(out: Path) -> dict[str, Any]:
     try:
         return json.loads((out / ABOUT).read_text("utf-8"))
     except FileNotFoundError:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(MEASURED not in p.name for p in out.iterdir())):
             raise RunFolderError(f"{out} is no training and not empty: choose another folder") from None
         return {}
     except ValueError:
@@ -83,9 +86,9 @@ def begin(
     Raises:
         SettingsError: the folder's training was asked something else.
     """
-    asked = json.loads(json.dumps(asked, default=str))
+    asked = json.loads(json.dumps(asked, default=lambda value: sorted(value) if isinstance(value, set) else str(value)))
     before = read(out).get("asked")
-    if before is not None:
+    if before is not None and (checkpoint(out) or read(out)["complete"]):
         for name in sorted({*before, *asked}):
             if before.get(name) != asked.get(name):
                 raise SettingsError(
@@ -106,8 +109,17 @@ def complete(out: Path) -> None:
 
 def checkpoint(out: Path) -> Path | None:
     """Returns the last whole checkpoint, or None."""
-    found = [p for p in out.glob("checkpoint-*") if (p / "trainer_state.json").exists()]
-    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+    found = sorted(out.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    return next((p for p in found if _whole(p)), None)
+
+
+def _whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint's last file is there and can be read."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def settings_of(args: Any) -> dict[str, Any]:

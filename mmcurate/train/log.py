@@ -8,6 +8,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mmcurate.errors import RunError
+
 _log = logging.getLogger("mmcurate")
 
 PANELS = {
@@ -33,6 +35,7 @@ def history_callback(path: Path) -> Any:
         warned = False
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            state.compute_steps(args, state.max_steps)  # a checkpoint brings its own, of the call before
             if state.is_world_process_zero:
                 path.write_text("".join(_line(said) for said in state.log_history), "utf-8")
 
@@ -40,6 +43,13 @@ def history_callback(path: Path) -> Any:
             if state.is_world_process_zero:
                 with path.open("a", encoding="utf-8") as file:
                     file.write(_line({**logs, "step": state.global_step}))
+            for name in ("loss",) if args.fp16 else ("loss", "grad_norm"):  # with fp16 a scaler skips such steps
+                if not math.isfinite(logs.get(name, 0.0)):
+                    raise RunError(
+                        f"{name} is {logs[name]} at step {state.global_step}: the weights are lost from here on. Go on from the last "
+                        f"checkpoint in {args.output_dir} with a lower learning_rate (now {args.learning_rate:g}), in another folder"
+                    )
+            if state.is_world_process_zero:
                 share = logs.get("not_scored", 0.0)
                 if share > 0.5 and not self.warned:
                     self.warned = True

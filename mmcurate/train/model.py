@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,20 @@ def load_model(
         from peft import PeftModel
 
         return PeftModel.from_pretrained(load(model), str(checkpoint), is_trainable=True)
-    return load(checkpoint if has_weights(checkpoint) else model)
+    made = load(checkpoint if has_weights(checkpoint) else model)
+    made.config._name_or_path = made.name_or_path = str(model)  # TRL's reference model is loaded by this name
+    return made
+
+
+def merge(model: str | Path, adapter: Path, out: Path) -> None:
+    """Writes a model with an adapter's weights in its own, in the precision of its checkpoint; nothing sharded is needed for it."""
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()  # ZeRO-3 would shard what this one process loads, and wait for the others
+    whole = AutoModelForImageTextToText.from_pretrained(str(model), dtype="auto")
+    PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload().save_pretrained(out)
 
 
 def has_weights(checkpoint: Path) -> bool:
@@ -79,7 +93,7 @@ def resuming(kind: type) -> type:
 def lora_config(lora: Any) -> Any:
     """Returns the `peft.LoraConfig` for `lora=True`: rank 64 on all linear layers of the language model and the vision tower."""
     if lora is not True:
-        return lora or None
+        return copy.deepcopy(lora) or None  # peft changes it
     from peft import LoraConfig
 
     return LoraConfig(r=64, lora_alpha=64, target_modules="all-linear", task_type="CAUSAL_LM")

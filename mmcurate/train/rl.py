@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def rl(
         out: the folder for checkpoints, history, curves (`training.png`) and the trained model (`model`).
         algorithm: "gspo" (arXiv 2507.18071), "grpo" (2402.03300) or "dapo" (2503.14476).
         preset: "paper" or "openmmreasoner"; see `presets.rl_settings`.
-        reward: a `mmcurate.reward.Reward`, or any TRL reward function; `Reward()` unless given.
+        reward: a `mmcurate.reward.Reward`, any TRL reward function, or a list of them; `Reward()` unless given.
         pass_rate: keep only questions with a pass rate between these two, exclusively; `(0, 1)` is offline dynamic sampling.
         curriculum: train from high pass rates to low ones instead of in random order.
         lora: True, or a `peft.LoraConfig`, for an adapter, which is merged at the end; all weights are trained otherwise.
@@ -68,50 +69,58 @@ def rl(
         SettingsError: a setting undoes what was asked, or the folder holds another training.
         ColumnError: the set lacks what RL needs.
     """
-    from trl import GRPOConfig
-
     out = Path(out).expanduser().resolve()
-    reward = Reward() if reward is None else reward
-    if curriculum:
+    rewards = reward if isinstance(reward, list) else [Reward() if reward is None else reward]
+    if curriculum and args is None:
         changes.setdefault("shuffle_dataset", False)
-    config = config_of(GRPOConfig, args, out, partial(rl_settings, preset, algorithm), changes)
+    config = config_of("GRPOConfig", args, out, partial(rl_settings, preset, algorithm), changes)
     whole = dataset = rows.open_set(data, "rl")
     reasons: dict[int, str] = {}
     if pass_rate is not None:
         dataset, reasons = filter_pass_rate(whole, *pass_rate)
     if curriculum:
         dataset = easy_to_hard(dataset)
+    if config.use_vllm and config.vllm_max_model_length is None:  # the checkpoint's context may be more than the memory
+        config.vllm_max_model_length = max_prompt_tokens + config.max_completion_length
     taught = folder.taught(model)
-    tell(lint_rl(config, algorithm, reward=reward, data=facts_of(dataset), sft=taught, curriculum=curriculum))
-    asked = {"training": algorithm, "reward": _fingerprint(reward)}
+    ours = next((r for r in rewards if isinstance(r, Reward)), rewards[0])
+    check = partial(lint_rl, config, algorithm, reward=ours, sft=taught, curriculum=curriculum)
+    tell(check(data=(facts := facts_of(dataset))))
+    asked = {"training": algorithm, "reward": [_fingerprint(r) for r in rewards]}
     limits = rows.Limits(prompt=max_prompt_tokens, pixels=max_pixels)
     job = prepare(dataset, model, out, config, lora, limits, asked=asked, dropped=rows.by_id(whole, reasons))
-    return folder.finished(out) or run(job, _trainer(job, reward), taught=taught)
+    fits = dataclasses.replace(facts, num_rows=len(job.dataset))
+    tell(finding for finding in check(data=fits) if finding.level == "error")  # too few may be left
+    return folder.finished(out) or run(job, _trainer(job, rewards), taught=taught)
 
 
 def _fingerprint(reward: Any) -> str:
     if isinstance(reward, Reward):
         return reward.fingerprint()
-    return digest(
-        [getattr(f, "__qualname__", type(f).__name__) for f in (reward if isinstance(reward, list) else [reward])]
-    )
+    try:
+        return digest([inspect.getsource(reward)])
+    except (OSError, TypeError):
+        return getattr(reward, "__qualname__", type(reward).__name__)
 
 
-def _trainer(job: Job, reward: Any) -> Any:
+def _trainer(job: Job, rewards: list[Any]) -> Any:
     if job.suppressed:
-        held: dict[str, Any] = {"suppress_tokens": job.suppressed}
+        asked = dict(job.config.generation_kwargs or {})
         if job.config.use_vllm:
-            held = {"logit_bias": dict.fromkeys(job.suppressed, -100.0)}
-        job.config.generation_kwargs = held | (job.config.generation_kwargs or {})
+            asked["logit_bias"] = {**asked.get("logit_bias", {}), **dict.fromkeys(job.suppressed, -100.0)}
+        else:
+            asked["suppress_tokens"] = sorted({*asked.get("suppress_tokens", ()), *job.suppressed})
+        job.config.generation_kwargs = asked
     made = resuming(trainer_class())(
         model=job.load(),
-        reward_funcs=reward,
+        reward_funcs=list(rewards),
         args=job.config,
-        train_dataset=rows.trainable(job.dataset),
+        train_dataset=job.rows(),
         processing_class=job.processor,
         peft_config=job.new_adapter,
         callbacks=[log.history_callback(job.out / folder.HISTORY)],
     )
-    if isinstance(reward, Reward):  # so that it knows which responses were cut off
-        made.reward_funcs[0] = dataclasses.replace(reward, eos_token_ids=tuple(made.eos_token_ids))
+    for i, reward in enumerate(rewards):
+        if isinstance(reward, Reward):  # so that it knows which responses were cut off
+            made.reward_funcs[i] = dataclasses.replace(reward, eos_token_ids=tuple(made.eos_token_ids))
     return made

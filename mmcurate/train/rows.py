@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
-from mmcurate.errors import ColumnError, SettingsError
+from mmcurate.errors import ColumnError, RunError, SettingsError
 from mmcurate.run import Run
+from mmcurate.train.facts import about_of
 
 COLUMNS = {"sft": ("prompt", "completion", "images"), "rl": ("prompt", "images", "answer")}
 """What a set must have for each kind of training."""
 MAX_RATIO = 200
 """Of a picture's sides: Qwen's processors refuse more."""
 _BATCH_ROWS = 500
-_MEDIA = re.compile(r"<\|(?:(?:image|video|audio)_pad|vision_(?:start|end|pad)|im_(?:start|end))\|>")
+_BLANK = (56, 56)
+"""Sides of the white picture for rows without one: four tokens of Qwen2.5-VL."""
 
 
 def open_set(data: Any, kind: str) -> Any:
@@ -33,16 +36,26 @@ def open_set(data: Any, kind: str) -> Any:
     Raises:
         ColumnError: the set lacks what such a training needs.
         SettingsError: the set is empty.
+        RunError: the run isn't complete.
     """
     import datasets
+    from accelerate import PartialState
 
     from mmcurate.export import load
 
     if isinstance(data, str | Path):
         folder = Path(data).expanduser()
+        if not folder.exists():
+            raise SettingsError(f"{data}: there is no such folder; give a run, or a final set's folder")
         data = Run(folder) if (folder / "run.json").exists() else load(folder)
     if isinstance(data, Run):
-        data = data.to_sft() if kind == "sft" else data.to_rl()
+        if not data.complete:
+            raise RunError(
+                f"{data.path} isn't complete, so its answers may not be checked: run its recipe again to finish it, "
+                f"or train on what there is with run.to_{kind}()"
+            )
+        with PartialState().main_process_first():  # the others find it made
+            data = data.to_sft() if kind == "sft" else data.to_rl()
     if not isinstance(data, datasets.Dataset):
         raise SettingsError(
             f"data is a {type(data).__name__}: give a run, a final set's folder, or a datasets.Dataset (one split)"
@@ -75,8 +88,14 @@ class Measured:
     fingerprint: str
 
 
-def measure(dataset: Any, processor: Any) -> Measured:
-    """Counts every row's tokens without decoding a picture: a picture's tokens follow from its size."""
+def measure(dataset: Any, processor: Any, *, blank: bool = False) -> Measured:
+    """Counts every row's tokens without decoding a picture: a picture's tokens follow from its size.
+
+    Args:
+        dataset: the set.
+        processor: the checkpoint's.
+        blank: whether rows without pictures get a white one, as `trainable` does it.
+    """
     answers = "completion" in dataset.column_names
     names = [n for n in ("prompt", "completion", "images") if n in dataset.column_names]
     plain = undecoded(dataset.select_columns(names))
@@ -84,14 +103,19 @@ def measure(dataset: Any, processor: Any) -> Measured:
     completions: list[int] = []
     problems: dict[int, str] = {}
     seen = hashlib.sha256()
+    control = _control(processor.tokenizer)
+    checked = bool(about_of(dataset))  # a run has looked at its pictures
     for start in range(0, len(plain), _BATCH_ROWS):
         batch = plain[start : start + _BATCH_ROWS]
         texts, ends, extra = [], [], []
         for i, (prompt, images) in enumerate(zip(batch["prompt"], batch["images"], strict=True)):
-            problem = _text_problem(prompt, batch["completion"][i] if answers else (), len(images))
-            sizes, unreadable = ([], None) if problem else _sizes(images)
+            images = images or []
+            problem = _text_problem(prompt, batch["completion"][i] if answers else (), len(images), control)
+            sizes, unreadable = ([], None) if problem else _sizes(images, checked)
             if problem := problem or unreadable:
                 problems[start + i] = problem
+            elif blank and not images:
+                prompt, sizes = _with_picture(prompt), [_BLANK]
             text, whole = _rendered(processor, prompt, batch["completion"][i] if answers else None)
             texts.append(text)
             ends.append(whole)
@@ -119,10 +143,16 @@ def undecoded(dataset: Any) -> Any:
     return datasets.Dataset(dataset.data, info=info, indices_table=dataset._indices)
 
 
-def _text_problem(prompt: Any, completion: Any, num_images: int) -> str | None:
+def _control(tokenizer: Any) -> re.Pattern[str]:
+    """Returns what finds a tokenizer's control tokens, which texts must not have."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return re.compile("|".join(re.escape(token) for token in {*added, *tokenizer.all_special_tokens}) or "(?!)")
+
+
+def _text_problem(prompt: Any, completion: Any, num_images: int, control: re.Pattern[str]) -> str | None:
     if sum(_text(m).count("<image>") for m in prompt if m["role"] == "user") != num_images:
         return "another number of <image> tags in its question than pictures"
-    if any(_MEDIA.search(_text(m)) for m in (*prompt, *completion)):
+    if any(control.search(_text(m)) for m in (*prompt, *completion)):
         return "a model's own control token in its texts"
     if completion and not any(_text(m).strip() for m in completion):
         return "an empty answer"
@@ -138,7 +168,7 @@ def _text(message: dict[str, Any]) -> str:
     return content
 
 
-def _sizes(images: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str | None]:
+def _sizes(images: list[dict[str, Any]], checked: bool) -> tuple[list[tuple[int, int]], str | None]:
     import PIL.Image
 
     from mmcurate import pictures
@@ -146,7 +176,9 @@ def _sizes(images: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str | N
     out = []
     for image in images:
         try:
-            if image["bytes"]:
+            if not checked:
+                width, height = pictures.inspect(image["bytes"] or Path(image["path"] or "").read_bytes())
+            elif image["bytes"]:
                 width, height = pictures.opened(image["bytes"]).size
             else:
                 with PIL.Image.open(image["path"]) as opened:
@@ -211,27 +243,53 @@ def left_out(measured: Measured, limits: Limits) -> dict[int, str]:
     return dict(sorted(out.items()))
 
 
-def by_id(dataset: Any, reasons: dict[int, str]) -> dict[str, str]:
-    """Returns reasons by the rows' ids instead of their numbers; a set without ids keeps the numbers."""
+def by_id(dataset: Any, reasons: dict[int, str]) -> list[tuple[str, str]]:
+    """Returns reasons with the rows' ids instead of their numbers; a set without ids keeps the numbers."""
     ids = dataset["id"][:] if "id" in dataset.column_names and reasons else None
-    return {str(ids[row]) if ids else str(row): reason for row, reason in reasons.items()}
+    return [(str(ids[row]) if ids else str(row), reason) for row, reason in reasons.items()]
 
 
-def counted(reasons: dict[Any, str]) -> dict[str, int]:
+def counted(reasons: Iterable[str]) -> dict[str, int]:
     """Returns how many rows each reason has, the most first."""
-    return dict(Counter(reasons.values()).most_common())
+    return dict(Counter(reasons).most_common())
 
 
-def trainable(dataset: Any) -> Any:
-    """Returns a set whose rows are chat parts and decoded pictures, made when they are read."""
+def mixes(dataset: Any) -> bool:
+    """Whether some rows have pictures and some have none. Only lengths are read."""
+    lengths = pc.fill_null(pc.list_value_length(dataset.data.column("images")), 0).to_numpy()
+    if dataset._indices is not None:
+        lengths = lengths[dataset._indices.column(0).to_numpy()]
+    return bool((lengths == 0).any() and (lengths > 0).any())
+
+
+def _with_picture(prompt: Any) -> list[dict[str, Any]]:
+    """Returns a prompt of text alone with a picture before its first question."""
+    first = next((i for i, m in enumerate(prompt) if m["role"] == "user"), len(prompt))
+    return [{**m, "content": "<image>" + _text(m)} if i == first else m for i, m in enumerate(prompt)]
+
+
+def trainable(dataset: Any, *, blank: bool = False) -> Any:
+    """Returns a set whose rows are chat parts and decoded pictures, made when they are read.
+
+    Args:
+        dataset: the set.
+        blank: give rows without pictures a small white one. Where parameters are sharded (FSDP, ZeRO-3), a process whose rows have no
+            picture never runs the vision tower, and the others wait for its part of those weights for ever.
+    """
+    import PIL.Image
+
     plain = undecoded(dataset)
+    white = PIL.Image.new("RGB", _BLANK, "white")
 
     def shown(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         out = dict(batch)
-        for name in ("prompt", "completion"):
-            if name in batch:
-                out[name] = [parts(messages) for messages in batch[name]]
-        out["images"] = [[_decoded(p) for p in images] for images in batch["images"]]
+        bare = [blank and not images for images in batch["images"]]
+        prompts = [_with_picture(p) if add else p for p, add in zip(batch["prompt"], bare, strict=True)]
+        out["prompt"] = [parts(messages) for messages in prompts]
+        if "completion" in batch:
+            out["completion"] = [parts(messages) for messages in batch["completion"]]
+        pictures = [[_decoded(p) for p in images or ()] for images in batch["images"]]
+        out["images"] = [[white] if add else p for p, add in zip(pictures, bare, strict=True)]
         return out
 
     return plain.with_transform(shown)

@@ -164,11 +164,41 @@ def _columns(case: Case) -> Iterator[Finding]:
         yield error("shuffle_dataset = True with a curriculum", "its order is lost", "shuffle_dataset=False")
 
 
+def _run(case: Case) -> Iterator[Finding]:
+    if case.config.save_only_model:
+        yield error(
+            "save_only_model = True",
+            "a training that goes on would start its optimizer anew, and isn't the same",
+            "save_only_model=False",
+        )
+    if str(case.config.eval_strategy) not in ("no", "IntervalStrategy.NO", "None"):
+        yield error(
+            f"eval_strategy = {str(case.config.eval_strategy)!r}",
+            "there is no set to evaluate on while it trains",
+            "eval_strategy='no'; recipes/openmmr_eval.py measures a model",
+        )
+
+
+def _unverified(case: Case) -> Iterator[Finding]:
+    if case.data and case.data.num_unverified:
+        yield warning(
+            f"{case.data.num_unverified:,} of {case.data.num_rows:,} rows without a verdict",
+            "nothing checked these answers: ready traces of a source, or a run without Verify",
+            "put a Verify into the pipeline if they aren't to be taken as they are",
+        )
+
+
 def _rollout(case: Case) -> Iterator[Finding]:
     c, data = case.config, case.data
     if data is None or c.num_generations < 1:
         return
-    if data.num_rows < c.prompts:
+    if c.prompts and case.curriculum and (rest := data.num_rows % c.prompts) and data.num_rows >= c.prompts:
+        yield warning(
+            f"a curriculum of {data.num_rows:,} rows in rollouts of {c.prompts:,}",
+            f"TRL drops a rollout that isn't full: the {rest:,} hardest rows never come",
+            "another batch, or rows in random order, where each pass drops others",
+        )
+    if not c.prompts or data.num_rows < c.prompts:
         yield error(
             f"a rollout of {c.prompts:,} prompts on {data.num_rows:,} rows",
             "TRL drops a rollout that isn't full, so there is nothing to train on",
@@ -181,7 +211,7 @@ def _rollout(case: Case) -> Iterator[Finding]:
 def _smaller_rollout(c: Settings, num_rows: int) -> str:
     """Returns the settings of the largest rollout that the rows fill, in as many updates."""
     now, device = c.gradient_accumulation_steps, c.per_device_train_batch_size * c.world_size
-    for fewer in range(now * num_rows // c.prompts, 0, -1):
+    for fewer in range(now * num_rows // max(c.prompts, 1), 0, -1):
         micro_batches = fewer * c.micro_batches // now
         if micro_batches and micro_batches * device % c.num_generations == 0:
             return f"gradient_accumulation_steps={fewer}, steps_per_generation={micro_batches}"
@@ -284,6 +314,6 @@ def _verifier(case: Case) -> Iterator[Finding]:
 
 
 RL_RULES = (
-    _ratio, _loss, _clip, _dapo, _advantage, _sampling, _limit, _overlong, _columns, _rollout, _resume, _prompts, _verifier,
+    _ratio, _loss, _clip, _dapo, _advantage, _sampling, _limit, _overlong, _columns, _run, _rollout, _resume, _prompts, _verifier,
 )  # fmt: skip
-SFT_RULES = (_sequence, _columns, _sft_steps, _prompts, _verifier)
+SFT_RULES = (_sequence, _columns, _run, _sft_steps, _unverified, _prompts, _verifier)

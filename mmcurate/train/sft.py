@@ -50,10 +50,8 @@ def sft(
         SettingsError: a setting undoes what was asked, or the folder holds another training.
         ColumnError: the set lacks what SFT needs.
     """
-    from trl import SFTConfig
-
     out = Path(out).expanduser().resolve()
-    config = config_of(SFTConfig, args, out, partial(sft_settings, preset), changes)
+    config = config_of("SFTConfig", args, out, partial(sft_settings, preset), changes)
     dataset = rows.open_set(data, "sft")
     facts = facts_of(dataset)
     tell(lint_sft(config, data=facts))
@@ -68,7 +66,7 @@ def _trainer(job: Job) -> Any:
     return resuming(SFTTrainer)(
         model=job.load(),
         args=job.config,
-        train_dataset=rows.trainable(job.dataset.select_columns(["prompt", "completion", "images"])),
+        train_dataset=job.rows("prompt", "completion", "images"),
         processing_class=job.processor,
         peft_config=job.new_adapter,
         callbacks=[log.history_callback(job.out / folder.HISTORY)],

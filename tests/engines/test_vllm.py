@@ -279,3 +279,36 @@ def test_a_whole_run_with_a_judge_on_the_same_machine(models, chat, tmp_path):
     again = mm.Pipeline(*steps).run(tmp_path / "runs" / "b")
     assert again.dataset().remove_columns("images")["responses"] == rows["responses"]
     assert (teacher.usage.paid_answers, judge.usage.paid_answers) == paid
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_of_tokens_is_what_the_trainer_sees(family, models):
+    """TRL hands prompts over with each picture's tokens made already; vLLM makes them again, beside those."""
+    import io
+
+    import PIL.Image
+    from vllm import LLM, SamplingParams
+
+    from mmcurate.train.policy import one_token_a_picture
+    from mmcurate.train.processor import load_processor
+
+    processor = load_processor(models[family], family)
+    image = PIL.Image.open(io.BytesIO(picture("red", (64, 48))))
+    asked = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What colour?"}]}]
+    text = processor.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    ids = list(processor(images=[image], text=[text])["input_ids"][0])
+    token = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    bare = processor.tokenizer("<|im_start|>user\nWhat colour?<|im_end|>\n")["input_ids"]
+    engine = LLM(models[family], max_model_len=CONTEXT, limit_mm_per_prompt={"image": 1, "video": 0}, **ENGINE)
+
+    def answered(ids, **sampling):
+        prompts = [{"prompt_token_ids": ids, "multi_modal_data": {"image": image}}, {"prompt_token_ids": bare}]
+        return engine.generate(prompts, SamplingParams(temperature=0.0, max_tokens=6, **sampling), use_tqdm=False)
+
+    pictured, plain = answered(one_token_a_picture(ids, token))
+    assert list(pictured.prompt_token_ids) == ids
+    assert list(plain.prompt_token_ids) == bare
+    assert list(answered(ids)[0].prompt_token_ids) != ids, "the trap"
+    [first, *_] = pictured.outputs[0].token_ids
+    [held, _] = answered(one_token_a_picture(ids, token), logit_bias={first: -100.0})
+    assert first not in held.outputs[0].token_ids, "as media tokens are held back"
