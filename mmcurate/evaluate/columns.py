@@ -36,8 +36,9 @@ def _seeds(items: Sequence[Item], rights: Rights) -> dict[str, dict[Any, bool]]:
     """Returns the variants of each seed; one that is there twice is right where it is so each time."""
     seeds: dict[str, dict[Any, bool]] = defaultdict(dict)
     for item, right in zip(items, rights, strict=True):
-        mine, variant = seeds[item.about["seed"]], item.about.get("variant", item.id)
-        mine[variant] = right and mine.get(variant, True)
+        mine, variant = seeds[item.about["seed"]], item.about.get("variant")
+        key = item.id if variant is None else variant
+        mine[key] = right and mine.get(key, True)
     return seeds
 
 

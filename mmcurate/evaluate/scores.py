@@ -141,9 +141,9 @@ def score(run: Run) -> Scores:
             f"{run.path}: no question has a gold answer, so nothing can be measured; give rows with an `answer`"
         )
     if all(item.cut_off is None for item in items):
+        again = "mend that and run into another folder" if run.complete else "run the same again, which asks again"
         raise RunError(
-            f"{run.path}: none of {len(items):,} questions has an answer, so nothing can be measured: {items[0].unscored}; "
-            "mend that and run the same again, which asks for what is missing"
+            f"{run.path}: none of {len(items):,} questions has an answer, so nothing can be measured: {items[0].unscored}; {again}"
         )
     made, nowhere = score_items(items)
     grader = [e for e in run.entries if e.columns.get("verdicts") and e.name != ROWS][-1]

@@ -13,8 +13,8 @@ _SHOWN = 20
 """How many questions that aren't scored are named for each column."""
 _REASONS = 5
 """How many kinds of reasons are told for each column."""
-_OF_ROWS = ("bad row", "missing image", "bad image")
-"""Reasons that go on with a file of their own each."""
+_OF_ROWS = ("bad row", "missing image", "bad image", "duplicate id")
+"""Reasons that go on with a file or a row of their own each."""
 _HEADS = ("", "score", "at most", "rows", "not scored", "tokens", "cut off", "published", "their tokens")
 _PUBLISHED = (
     "published: OpenMMReasoner's final model (arXiv 2511.16334), through lmms-eval with another scorer: to compare with, "
