@@ -228,6 +228,9 @@ def run_recipe(main: Callable[[], None]) -> None:
     except Stopped as stopped:
         print(f"\n{stopped}", file=sys.stderr)
         sys.exit(130)
+    except KeyboardInterrupt:  # a training's: its last checkpoint is whole
+        print("\nstopped; the same command goes on from where it was last saved", file=sys.stderr)
+        sys.exit(130)
     except MMCurateError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(2)

@@ -12,7 +12,8 @@ from mmcurate.distill import Distill
 from mmcurate.errors import RunError, SettingsError
 from mmcurate.reward import Reward
 from mmcurate.train import folder, rl, sft
-from mmcurate.train.rows import measure, open_set
+from mmcurate.train.measure import measure
+from mmcurate.train.rows import open_set
 from mmcurate.verify import Verify
 from tests import toy
 from tests.conftest import picture, questions, read_jsonl

@@ -5,10 +5,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from mmcurate.train.measure import measure
 from mmcurate.train.measured import measured
 from mmcurate.train.policy import as_seen, one_token_a_picture
 from mmcurate.train.processor import load_processor
-from mmcurate.train.rows import measure, mixes, trainable
+from mmcurate.train.rows import mixes, trainable
 from tests import toy
 from tests.training import FAMILIES
 

@@ -4,9 +4,10 @@ import datasets
 import pytest
 
 from mmcurate.train import folder, rl, sft
+from mmcurate.train.measure import measure
 from mmcurate.train.model import family_of, suppressed
 from mmcurate.train.processor import load_processor
-from mmcurate.train.rows import measure, parts, trainable
+from mmcurate.train.rows import parts, trainable
 from tests import toy
 from tests.conftest import picture
 from tests.training import FAMILIES, QUICK, ROLLOUT

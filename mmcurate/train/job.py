@@ -19,10 +19,11 @@ from mmcurate.errors import RunError, SettingsError, did_you_mean
 from mmcurate.step import digest
 from mmcurate.train import folder, log
 from mmcurate.train.facts import Facts
+from mmcurate.train.measure import Limits, by_id, counted, left_out
 from mmcurate.train.measured import measured
 from mmcurate.train.model import family_of, has_weights, load_model, lora_config, merge, suppressed
 from mmcurate.train.processor import load_processor
-from mmcurate.train.rows import Limits, by_id, counted, left_out, mixes, trainable
+from mmcurate.train.rows import mixes, trainable
 
 _log = logging.getLogger("mmcurate")
 

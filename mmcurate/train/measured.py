@@ -12,7 +12,7 @@ import numpy as np
 from mmcurate.columns import durable_write
 from mmcurate.step import digest
 from mmcurate.train.folder import MEASURED
-from mmcurate.train.rows import Measured, measure
+from mmcurate.train.measure import Measured, measure
 
 _VERSION = 1
 """Of what `measure` counts."""
@@ -25,7 +25,7 @@ def measured(dataset: Any, processor: Any, out: Path, *, blank: bool, main: bool
     the main process fails, the launcher ends them.
 
     Args:
-        dataset, processor, blank: see `rows.measure`.
+        dataset, processor, blank: see `measure.measure`.
         out: the training's folder, which all processes see.
         main: whether this is the main process.
     """

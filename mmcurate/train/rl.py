@@ -14,6 +14,7 @@ from mmcurate.train import folder, log, rows
 from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_rl, tell
+from mmcurate.train.measure import Limits, by_id
 from mmcurate.train.model import resuming
 from mmcurate.train.policy import trainer_class
 from mmcurate.train.presets import MAX_PROMPT_TOKENS, rl_settings
@@ -87,8 +88,8 @@ def rl(
     check = partial(lint_rl, config, algorithm, reward=ours, sft=taught, curriculum=curriculum)
     tell(check(data=(facts := facts_of(dataset))))
     asked = {"training": algorithm, "reward": [_fingerprint(r) for r in rewards]}
-    limits = rows.Limits(prompt=max_prompt_tokens, pixels=max_pixels)
-    job = prepare(dataset, model, out, config, lora, limits, asked=asked, dropped=rows.by_id(whole, reasons))
+    limits = Limits(prompt=max_prompt_tokens, pixels=max_pixels)
+    job = prepare(dataset, model, out, config, lora, limits, asked=asked, dropped=by_id(whole, reasons))
     fits = dataclasses.replace(facts, num_rows=len(job.dataset))
     tell(finding for finding in check(data=fits) if finding.level == "error")  # too few may be left
     return folder.finished(out) or run(job, _trainer(job, rewards), taught=taught)

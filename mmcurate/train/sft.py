@@ -10,6 +10,7 @@ from mmcurate.train import folder, log, rows
 from mmcurate.train.facts import facts_of
 from mmcurate.train.job import Job, config_of, prepare, run
 from mmcurate.train.lint import lint_sft, tell
+from mmcurate.train.measure import Limits
 from mmcurate.train.model import resuming
 from mmcurate.train.presets import sft_settings
 
@@ -55,7 +56,7 @@ def sft(
     dataset = rows.open_set(data, "sft")
     facts = facts_of(dataset)
     tell(lint_sft(config, data=facts))
-    limits = rows.Limits(row=max_tokens, pixels=max_pixels)
+    limits = Limits(row=max_tokens, pixels=max_pixels)
     job = prepare(dataset, model, out, config, lora, limits, asked={"training": "sft"})
     return folder.finished(out) or run(job, _trainer(job), taught=facts)
 
