@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -126,14 +127,16 @@ def chat(options: argparse.Namespace, option: str, text: str, **sampling: Any) -
 
     Keys are read from MMCURATE_API_KEY (teachers) and MMCURATE_JUDGE_API_KEY (judges).
     """
-    model, equals, where = text.rpartition("=")
-    if not equals or not model:
+    parts = re.fullmatch(r"(.+?)=(https?:.*|vllm(?::(\d+))?)", text)  # a URL may have more of "="
+    if not parts:
+        name = text.partition("=")[0] or "MODEL"
         raise SettingsError(
-            f"{option} {text}: must be MODEL=URL, such as {text or 'MODEL'}=http://node1:8000/v1, or MODEL=vllm:8"
+            f"{option} {text}: must be MODEL=URL, such as {name}=http://node1:8000/v1, or {name}=vllm:8"
         )
+    model, where, gpus = parts.groups()
     shared: dict[str, Any] = {"store": options.store, **sampling}
-    if where == "vllm" or where.startswith("vllm:"):
-        return VLLMChat(model, tensor_parallel_size=int(where.partition(":")[2] or 1), **shared)
+    if where.startswith("vllm"):
+        return VLLMChat(model, tensor_parallel_size=int(gpus or 1), **shared)
     key = "MMCURATE_JUDGE_API_KEY" if option == "--judge" else "MMCURATE_API_KEY"
     return OpenAIChat(model, where, api_key=os.environ.get(key, ""), **shared)
 
@@ -172,6 +175,8 @@ def prompt(options: argparse.Namespace) -> dict[str, str]:
         return {"system_prompt": Path(options.prompt).read_text("utf-8").strip()}
     except OSError as error:
         raise SettingsError(f"--prompt {options.prompt}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--prompt {options.prompt}: no UTF-8 text ({error}); save it as UTF-8") from None
 
 
 def finish(options: argparse.Namespace, run: mm.Run, seconds: float, **sets: Any) -> None:

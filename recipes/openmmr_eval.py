@@ -16,6 +16,9 @@ and MathVerse). An answer that can't be parsed is wrong. The same command contin
 
     python recipes/openmmr_eval.py --model my-model=http://node1:8000/v1 --questions held_out.jsonl --out runs/eval_held_out
 
+--sample is for a trial: DynaMath's worst case and We-Math's score are of whole sets (ten variants, every step), and only those count that are
+whole in the sample.
+
 DIR/scores.md has every table and DIR/scores.json every figure; in Python: `from mmcurate.evaluate import score; score(mm.open(DIR))`. These
 aren't the official numbers: the commands for those, through lmms-eval, are printed at the end. Keys are read from MMCURATE_API_KEY (model) and
 MMCURATE_JUDGE_API_KEY (judge).
@@ -44,14 +47,19 @@ KINDS = {**BENCHMARKS, "mathvision_testmini": partial(MathVision, split="testmin
 def source_of(made: argparse.ArgumentParser, options: argparse.Namespace) -> Any:
     """Returns what the model is asked."""
     if options.questions:
+        if options.only or options.benchmark:
+            made.error("--questions is a set of its own: leave --only and --benchmark out")
         return common.named("--questions", options.questions)
     if not (options.model or options.benchmark or options.only):
         return Procedural(120)
-    names = [name.strip() for name in options.only.split(",")] if options.only else list(KINDS)
+    names = list(dict.fromkeys(name.strip() for name in options.only.split(",")) if options.only else KINDS)
     for name in names:
         if name not in KINDS:
             made.error(f"--only {name}: no such benchmark{did_you_mean(name, KINDS)}")
     paths = dict(common.pair(made, "--benchmark", text, KINDS) for text in options.benchmark)
+    for name in paths:
+        if name not in names and not (name == "mathvision" and "mathvision_testmini" in names):
+            made.error(f"--benchmark {name}={paths[name]}: --only leaves {name} out; add it there")
     paths.setdefault("mathvision_testmini", paths.get("mathvision"))
     return Mix([KINDS[name](path=paths.get(name)) for name in names], name="openmmr_eval")
 
@@ -86,6 +94,7 @@ def main() -> None:
         judge = common.chat(options, "--judge", options.judge, temperature=0.0, max_tokens=8) if options.judge else None
         pipeline = mm.Pipeline(
             source,
+            mm.Filter("answer is not null and trim(answer) <> ''", name="has_gold"),
             Distill(model, num_responses=1, **common.prompt(options)),
             BenchmarkVerify(judge=judge),
         )

@@ -543,3 +543,18 @@ def test_not_applicable_is_an_answer():
     assert grade("So.\n\nThe final answer is Not Applicable", "Not Applicable").verdict == "correct"
     assert grade("The answer is not clear to me.", "Not Applicable").verdict != "correct"
     assert grade("The answer is not 5 but 6.", "5").verdict != "correct"
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ("G. a hexagon", "incorrect"),
+        ("(F) hexagon", "incorrect"),
+        ("the hexagon", "undecided"),
+        ("E. coli", "undecided"),  # an abbreviation of the fourth
+        ("X-ray imaging", "undecided"),
+    ],
+)
+def test_a_letter_that_no_option_has(said, verdict):
+    options = ["a triangle", "a circle", "a square", "Escherichia coli"]
+    assert grade(f"<answer>{said}</answer>", "A", options=options).verdict == verdict

@@ -17,6 +17,8 @@ from mmcurate.schema import Verdict
 from mmcurate.state import ROWS, Ref, State
 
 _SCORED = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.NO_ANSWER)
+_UNREADABLE = "bad row"
+"""How the problem of a row begins that couldn't be read: nothing is known of it but its source."""
 _COLUMNS = ("id", "source", "options", "answer", "metadata", "problem")
 
 
@@ -40,12 +42,17 @@ class Item:
     num_tokens: int | None
     cut_off: bool | None
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether the row couldn't be read."""
+        return self.unscored.startswith(_UNREADABLE)
+
 
 def read_items(run: Run) -> tuple[list[Item], Counter[str]]:
     """Returns the questions of a run that count, and how many others there are, by source and reason.
 
-    A question that can't be used or has no answer counts: it isn't scored. One without a gold doesn't count, and neither does one that a
-    `Filter` dropped.
+    A row that can't be read, used or asked counts: it isn't scored. One without a gold doesn't count, and neither does one that a `Filter`
+    dropped.
 
     Raises:
         RunError: nothing was verified, or a question has several answers.
@@ -61,7 +68,7 @@ def read_items(run: Run) -> tuple[list[Item], Counter[str]]:
         for row in _rows(state, verdicts, shard, num_rows):
             row["source"] = row["source"] or "questions"
             problem, gold = row["problem"] or "", (row["answer"] or "").strip()
-            if not gold and (not problem or problem.startswith("no answer")):
+            if not gold and not problem.startswith(_UNREADABLE):
                 left_out[f"{row['source']}: no gold answer"] += 1
             elif not problem and not row["alive"]:
                 left_out[f"{row['source']}: dropped by a filter"] += 1
@@ -97,9 +104,15 @@ def _item(row: Mapping[str, Any], gold: str) -> Item:
         about,
         grade is not None and grade["verdict"] == Verdict.CORRECT,
         _unscored(row, grade),
-        response and response["num_tokens"],
+        response and _num_tokens(response),
         None if response is None else response["finish_reason"] == "length",
     )
+
+
+def _num_tokens(response: Mapping[str, Any]) -> int | None:
+    """Returns the server's count; 0 of a text means that it doesn't count."""
+    said = response["text"] or response["reasoning"]
+    return response["num_tokens"] or (None if said else response["num_tokens"])
 
 
 def _unscored(row: Mapping[str, Any], grade: Mapping[str, Any] | None) -> str:

@@ -20,12 +20,14 @@ def mean_share(rights: Sequence[bool], groups: Sequence[Hashable]) -> float | No
     return sum(s for s in shares if s is not None) / len(shares) if shares else None
 
 
-def worst_case(rights: Sequence[bool], seeds: Sequence[Hashable], num_variants: int = 10) -> float | None:
+def worst_case(seeds: Mapping[str, Mapping[Hashable, bool]], num_variants: int = 10) -> float | None:
     """Returns the share of seeds of which every variant is right (Zou et al. 2024, arXiv 2411.00836, section 4).
 
-    A seed of which fewer than `num_variants` variants are there isn't right.
+    Args:
+        seeds: for each seed its variants, each right or not.
+        num_variants: a seed that has fewer doesn't count; None where no seed has as many.
     """
-    return share(len(mine) >= num_variants and all(mine) for mine in _grouped(rights, seeds).values())
+    return share(all(mine.values()) for mine in seeds.values() if len(mine) >= num_variants)
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ def rule_of(row: Mapping[str, Any], policy: Policy) -> Rule:
 
 
 def _mathvista(rule: Rule, about: Mapping[str, Any]) -> Rule:
-    if about.get("published_answer_type") == "list":  # "[2014, 2016]"
-        return dataclasses.replace(rule, golds=(*rule.golds, rule.golds[0].strip("[] ")))
+    if about.get("published_answer_type") == "list":  # "[2014, 2016]": as a tuple it keeps its order
+        return dataclasses.replace(rule, golds=(*rule.golds, f"({rule.golds[0].strip('[] ')})"))
     decimals = about.get("precision")
     return rule if decimals is None else _rounded(rule, decimals)
 

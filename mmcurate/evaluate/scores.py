@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmcurate.columns import durable_write, write_json
-from mmcurate.evaluate.columns import MMMU_PRO, Column, columns_of
+from mmcurate.errors import RunError
+from mmcurate.evaluate.columns import MMMU_PRO, OTHER, Column, columns_of
 from mmcurate.evaluate.items import Item, read_items
 from mmcurate.evaluate.metrics import share
 from mmcurate.evaluate.published import SCORES, TOKENS
@@ -18,6 +19,8 @@ from mmcurate.evaluate.tables import markdown, summary
 from mmcurate.run import Run
 from mmcurate.state import ROWS
 
+_UNKNOWN = "unknown"
+"""The part of a table whose questions don't say where they belong."""
 _TOLD = ("model", "asked", "prompts")
 """What is kept of what the run says of a model."""
 
@@ -58,7 +61,7 @@ class Score:
         published, published_tokens: score and mean tokens of OpenMMReasoner's final model, by another scorer; 0 to 1.
         details: further figures of the benchmark.
         tables: for each table's name its parts.
-        unscored: the reason of each question that isn't scored, by its id.
+        unscored: id and reason of each question that isn't scored.
     """
 
     title: str
@@ -75,7 +78,7 @@ class Score:
     published_tokens: int | None
     details: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[str, Part]] = field(default_factory=dict)
-    unscored: dict[str, str] = field(default_factory=dict)
+    unscored: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,9 +88,10 @@ class Scores:
     Attributes:
         columns: by name: "mathvista", "mathvision", "mathvision_testmini", "mathverse", "dynamath", "wemath", "logicvista", "mmmu",
             "mmmu_pro_standard", "mmmu_pro_vision", "charxiv_reasoning", "charxiv_descriptive", and one for each other source.
-        model: what answered: name, sampling settings, system prompts.
+        model: what answered: name, sampling settings, system prompts; empty where the rows brought their answers.
         judge: what decided where no rule did; empty where there was none.
-        left_out: how many questions don't count, by source and reason: those without a gold answer, and those that a `Filter` dropped.
+        left_out: how many questions don't count, by source and reason: those without a gold answer, those that a `Filter` dropped, and
+            those that couldn't be read, where nobody knows which column, version, seed or problem they are of.
         complete: whether the run is: else the same pipeline asks again for what failed.
     """
 
@@ -99,9 +103,11 @@ class Scores:
 
     @property
     def means(self) -> dict[str, tuple[float, float | None]]:
-        """The mean of several columns, and of what is published of them: of MMMU-Pro's two, which is its score, and of all."""
+        """The mean of several columns, and of what is published of them: of MMMU-Pro's two, which is its score, and of all with a score."""
+        scored = [name for name, s in self.columns.items() if s.accuracy is not None and not name.endswith(OTHER)]
+        every = "mean of all" if len(scored) == len(self.columns) else f"mean of {len(scored)} columns"
         out = {}
-        for title, names in {"MMMU-Pro, mean": MMMU_PRO, "mean of all": tuple(self.columns)}.items():
+        for title, names in {"MMMU-Pro, mean": MMMU_PRO, every: tuple(scored)}.items():
             ours = [s.accuracy for name in names if (s := self.columns.get(name)) and s.accuracy is not None]
             theirs = [SCORES[name] / 100 for name in names if name in SCORES]
             if len(ours) == len(names) > 1:
@@ -127,19 +133,29 @@ def score(run: Run) -> Scores:
     Each benchmark is scored by its own measure (see `mmcurate.evaluate.columns`), questions of any other source by accuracy.
 
     Raises:
-        RunError: nothing was verified, or a question has several answers.
+        RunError: nothing was verified, no question has an answer, none has a gold, or one has several answers.
     """
     items, left_out = read_items(run)
-    made = score_items(items)
+    if not items:
+        raise RunError(
+            f"{run.path}: no question has a gold answer, so nothing can be measured; give rows with an `answer`"
+        )
+    if all(item.cut_off is None for item in items):
+        again = "mend that and run into another folder" if run.complete else "run the same again, which asks again"
+        raise RunError(
+            f"{run.path}: none of {len(items):,} questions has an answer, so nothing can be measured: {items[0].unscored}; {again}"
+        )
+    made, nowhere = score_items(items)
     grader = [e for e in run.entries if e.columns.get("verdicts") and e.name != ROWS][-1]
     asker = grader.columns["verdicts"].partition(".")[0]
-    told = [{k: e.about[k] for k in _TOLD if k in e.about} for e in run.entries if e.name in (asker, grader.name)]
-    return Scores(made, told[0], told[-1], dict(left_out), run.complete)
+    told = {e.name: {k: e.about[k] for k in _TOLD if k in e.about} for e in run.entries}
+    return Scores(made, told.get(asker, {}), told[grader.name], dict(left_out + nowhere), run.complete)
 
 
-def score_items(items: Sequence[Item]) -> dict[str, Score]:
-    """Returns the scores of questions whose answers are graded, by column."""
-    return {column.name: _score(column, mine) for column, mine in columns_of(items)}
+def score_items(items: Sequence[Item]) -> tuple[dict[str, Score], Counter[str]]:
+    """Returns the scores of questions whose answers are graded, by column, and how many are in none, by the reason."""
+    placed, nowhere = columns_of(items)
+    return {column.name: _score(column, mine) for column, mine in placed}, nowhere
 
 
 def _score(column: Column, items: Sequence[Item]) -> Score:
@@ -169,9 +185,9 @@ def _score(column: Column, items: Sequence[Item]) -> Score:
                 value: _part(column, mine) for value, mine in sorted(found.items(), key=lambda pair: _order(pair[0]))
             }
             for name, found in groups.items()
-            if found
+            if set(found) - {_UNKNOWN}
         },
-        unscored={item.id: item.unscored for item in items if item.unscored},
+        unscored=[(item.id, item.unscored) for item in items if item.unscored],
     )
 
 
@@ -193,9 +209,8 @@ def _places(column: Column, item: Item) -> Iterator[tuple[str, str]]:
     """Yields in which parts of which tables a question counts."""
     for name, key in column.by.items():
         value = key(item) if callable(key) else item.about.get(key)
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None and one != "":
-                yield name, str(one)
+        for one in value if isinstance(value, list) and value else [value]:
+            yield name, _UNKNOWN if one in (None, "", []) else str(one)
 
 
 def _order(value: str) -> tuple[bool, int, str]:

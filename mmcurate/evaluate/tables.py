@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """How many questions that aren't scored are named for each column."""
-_ALIKE = ("request failed", "error")
-"""Reasons that are mostly the same one for all: it is shown."""
+_REASONS = 5
+"""How many kinds of reasons are told for each column."""
+_OF_ROWS = ("bad row", "missing image", "bad image", "duplicate id")
+"""Reasons that go on with a file or a row of their own each."""
 _HEADS = ("", "score", "at most", "rows", "not scored", "tokens", "cut off", "published", "their tokens")
 _PUBLISHED = (
     "published: OpenMMReasoner's final model (arXiv 2511.16334), through lmms-eval with another scorer: to compare with, "
@@ -55,7 +57,7 @@ def summary(scores: Scores) -> str:
 def markdown(scores: Scores) -> str:
     """Returns everything as one Markdown document."""
     asked = ", ".join(f"{k} {v}" for k, v in scores.model.get("asked", {}).items() if isinstance(v, (int, float)))
-    who = f"{scores.model.get('model', 'unknown model')} ({asked})" if asked else scores.model.get("model", "")
+    who = f"{scores.model.get('model', 'answers that the rows bring')}{f' ({asked})' if asked else ''}"
     told = [f"# Scores\n\n{who}; judge: {scores.judge.get('model', 'none')}\n", _lines(summary(scores))]
     for score in scores.columns.values():
         told.append(
@@ -66,7 +68,7 @@ def markdown(scores: Scores) -> str:
             told.append("\n" + _table(["", "value"], shown))
         told += ["\n" + _part_table(name, parts) for name, parts in score.tables.items()]
         if score.unscored:
-            named = [[id, why] for id, why in list(score.unscored.items())[:_SHOWN]]
+            named = score.unscored[:_SHOWN]
             more = f" (the first {_SHOWN})" if len(score.unscored) > _SHOWN else ""
             told.append(f"\n{len(score.unscored):,} aren't scored{more}:\n\n" + _table(["row", "why"], named))
     return "\n".join(told) + "\n"
@@ -75,17 +77,19 @@ def markdown(scores: Scores) -> str:
 def _notes(name: str, score: Score) -> list[str]:
     """Returns what must be known of a column: why rows aren't scored, and of which groups rows are missing."""
     out = []
-    kinds = Counter(reason.partition(":")[0] for reason in score.unscored.values())
-    for kind, count in kinds.most_common():
-        first = next(reason for reason in score.unscored.values() if reason.startswith(kind))
-        out.append(f"{name}: {count:,} not scored: {first[:120] if count == 1 or kind in _ALIKE else kind}")
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for _, reason in score.unscored:
+        kind = reason.partition(":")[0] if reason.startswith(_OF_ROWS) else ":".join(reason.split(":")[:2])
+        reasons[kind].append(reason)
+    kinds = sorted(reasons.values(), key=len, reverse=True)
+    for mine in kinds[:_REASONS]:
+        out.append(f"{name}: {len(mine):,} not scored{'' if len(mine) == 1 else ', such as'}: {mine[0][:160]}")
+    if others := sum(map(len, kinds[_REASONS:])):
+        out.append(f"{name}: {others:,} not scored for other reasons, which scores.json names")
     if missing := score.details.get("num_incomplete"):
-        groups = (
-            "seeds that lack variants, and aren't right"
-            if name == "dynamath"
-            else "problems that lack steps, and don't count"
-        )
-        out.append(f"{name}: {groups}: {missing:,}")
+        groups, parts = ("seeds", "variants") if name == "dynamath" else ("problems", "steps")
+        whole = score.details[f"num_{groups}"]
+        out.append(f"{name}: scored by {whole:,} {groups} that are whole; {missing:,} lack {parts}, and don't count")
     return out
 
 

@@ -16,11 +16,13 @@ class BenchmarkVerify(Verify):
     """Grades each response as `Verify` does, and rows of the nine benchmarks by the rule of their benchmark.
 
     What differs from one to the other (how close a number must be, several golds, options that are in the picture) is in
-    `mmcurate.evaluate.rules`. An answer that can't be parsed is wrong and never a random letter; one that no rule decides goes to
-    the judge, or stays `undecided`.
+    `mmcurate.evaluate.rules`. An answer that can't be parsed is wrong and never a random letter. What goes to the judge, or without
+    one stays `undecided`, are answers that are read, and that no rule compares: a choice answered in words that are no option's
+    ("three-sided shape" for "triangle"; a letter or number that is no option's is wrong), other words than a gold of words, a sentence
+    or a range for a value.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 100 * Verify.version + 1
     requires: ClassVar[tuple[str, ...]] = (*Verify.requires, "source", "metadata")
 
     def rows(self, table: pa.Table) -> list[dict[str, Any]]:

@@ -113,6 +113,15 @@ def _firsts(indexes: Sequence[int], options: Sequence[str]) -> set[int]:
     return {texts.index(texts[i]) if texts and texts[i] else i for i in indexes}
 
 
+_LABELLED = re.compile(r"(?:(?i:option|choice|answer)\s*)?(?:\(([A-J])\)|([A-J])[.):])\s+(\S.*)", re.S)
+
+
+def _abbreviates(letter: str, rest: str, options: Sequence[str]) -> bool:
+    """Whether a letter and what follows may be an option's name, not a label: "E. coli" is "Escherichia coli"."""
+    said, theirs = (set(re.findall(r"[^\W\d_]{3,}", t.lower())) for t in (rest, " ".join(options)))
+    return bool(said & theirs) or any(word.startswith(letter.lower()) for word in theirs)
+
+
 def _grade_choice(found: Extracted, gold: Gold) -> Grade:
     text, place = found.text, found.place
     read = read_choice(text, gold.options, gold.num_letters, same_math)
@@ -126,6 +135,10 @@ def _grade_choice(found: Extracted, gold: Gold) -> Grade:
                 or squeeze(said) == squeeze(gold.text)
             ):
                 return Grade(Verdict.CORRECT, text, "text", f"{place}: the same text")
+        label = _LABELLED.match(text) if gold.options else None
+        letter = (label[1] or label[2]) if label else ""
+        if label and letter not in LETTERS[: gold.num_letters] and not _abbreviates(letter, label[3], gold.options):
+            return Grade(Verdict.INCORRECT, text, "choice", f"{place}: {letter} is no option; the gold is {want}")
         if gold.options and is_words(text) and any(map(is_words, gold.options)) and not UNSURE.search(text):
             return Grade(Verdict.UNDECIDED, text, "none", f"{place}: names no option in its words; the gold is {want}")
         return Grade(Verdict.INCORRECT, text, "choice", f"{place}: names no option; the gold is {want}")

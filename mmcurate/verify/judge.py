@@ -39,7 +39,12 @@ def judge_grade(result: Answer | Failure, rule: Grade) -> Grade:
         return Grade(Verdict.ERROR, rule.extracted, "judge", f"the judge gave no reply: {result.reason}")
     said = re.sub(r"<think>.*?</think>", "", result.text, flags=re.S).strip()
     if said not in ("0", "1"):
-        return Grade(Verdict.ERROR, rule.extracted, "judge", f"the judge's reply is neither 1 nor 0: {said[:80]!r}")
+        why = (
+            "is cut off: raise its max_tokens, or let it not think"
+            if result.finish_reason == "length"
+            else "is neither 1 nor 0"
+        )
+        return Grade(Verdict.ERROR, rule.extracted, "judge", f"the judge's reply {why}: {said[:80]!r}")
     return Grade(
         Verdict.CORRECT if said == "1" else Verdict.INCORRECT,
         rule.extracted,

@@ -39,7 +39,7 @@ class Verify(Step):
     policy: Policy = DEFAULT
     workers: Annotated[int | None, Runtime] = pydantic.Field(default=None, gt=0)
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     requires: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "responses")
     provides: ClassVar[pa.Schema] = pa.schema(
         [
@@ -96,7 +96,7 @@ class Verify(Step):
         """Returns the rows as they are compared.
 
         A step for questions with rules of their own changes them here: `golds` are several of which each is right, and
-        `policy` is the row's; `answer` is then what a judge is told.
+        `policy` is the row's; `answer` is then what a judge is told. Its `version` is 100 * Verify.version + its own.
         """
         rows: list[dict[str, Any]] = table.select(list(self.requires)).to_pylist()
         return rows
