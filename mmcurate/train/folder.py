@@ -45,7 +45,7 @@ class Trained:
 
     path: Path
     model: Path
-    history: list[dict[str, Any]]
+    history: list[dict[str, Any]] = dataclasses.field(repr=False)
     left_out: dict[str, int]
     num_rows: int
     plot: Path
