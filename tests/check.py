@@ -28,7 +28,8 @@ def main() -> None:
     python = str(PLACE / "bin" / "python")
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     for command in (
-        [python, "-m", "pip", "install", "--quiet", "-e", ".[dev]"],
+        # Modules are compiled when they are imported: of torch and transformers that is a few.
+        [python, "-m", "pip", "install", "--quiet", "--no-compile", "-e", ".[dev]"],
         [python, "-m", "ruff", "check", "."],
         [python, "-m", "ruff", "format", "--check", "--quiet", "."],
         [str(PLACE / "bin" / "lint-imports")],

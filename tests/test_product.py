@@ -31,7 +31,7 @@ def test_from_questions_to_a_measured_model(family, tmp_path):
     ]
     base = build(family, tmp_path / "base", texts=set(said), vocab_size=1200, spread=0.1)
 
-    tuned = sft(run, base, tmp_path / "sft", **QUICK, num_train_epochs=8)
+    tuned = sft(run, base, tmp_path / "sft", **QUICK, num_train_epochs=6)
     assert tuned.num_rows == len(final)
     assert np.mean(losses(tuned)[-5:]) < losses(tuned)[0] / 10
 
